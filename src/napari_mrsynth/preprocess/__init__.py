@@ -1,0 +1,1 @@
+"""Recorded, invertible steps between a scan as read and what a network sees."""
