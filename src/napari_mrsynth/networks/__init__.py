@@ -1,0 +1,1 @@
+"""Building blocks of networks, and the registry that names whole ones."""

@@ -1,0 +1,8 @@
+"""The synthesis systems: network, objective, training step and predictor of each, in folders of one shape."""
+
+from napari_mrsynth.networks.registry import register
+from napari_mrsynth.systems.predictor import Predictor, load_predictor
+
+register("anysubset", "napari_mrsynth.systems.anysubset.network:AnySubsetNetwork")
+
+__all__ = ["Predictor", "load_predictor"]

@@ -1,0 +1,1 @@
+"""Any-subset synthesis (Joyce 2017): encoders, alignment, max fusion, decoders for every contrast."""

@@ -1,0 +1,86 @@
+"""The any-subset system as the engine calls it: cached encodings, fusion and decoding per toggle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from napari_mrsynth.errors import BundleError
+from napari_mrsynth.networks.registry import build
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Bundle
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class AnySubsetPredictor:
+    """An :class:`AnySubsetNetwork` in evaluation mode, channels-last, on one device.
+
+    Parameters
+    ----------
+    network : AnySubsetNetwork
+        Trained.
+    device : str
+        Where it runs.
+    precision : str
+        ``fp32``, ``bf16`` or ``fp16``: what weights and activations are held in.
+    """
+
+    def __init__(self, network: AnySubsetNetwork, device: str = "cpu", precision: str = "fp32") -> None:
+        self.device, self.dtype = device, _DTYPES[precision]
+        self.network = network.eval().to(device=device, dtype=self.dtype, memory_format=torch.channels_last)
+        self.inputs, self.outputs = network.inputs, network.outputs
+        self.neighbours, self.multiple = network.neighbours, network.multiple
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, device: str = "cpu", precision: str = "fp32") -> AnySubsetPredictor:
+        """Build the network that a card names and load the bundle's verified weights into it."""
+        card = bundle.card
+        params = {key: value for key, value in card.network.items() if key != "name"}
+        network = build(str(card.network.get("name", "")), params)
+        if not isinstance(network, AnySubsetNetwork):
+            raise BundleError(
+                f"The bundle {card.id!r} names the network {card.network.get('name')!r}, "
+                "which is not an any-subset network.",
+                hint="Its card is damaged; fetch the bundle again.",
+            )
+        try:
+            network.load_state_dict(bundle.state())
+        except RuntimeError as error:
+            raise BundleError(
+                f"The weights of {card.id!r} do not fit the network its card describes: {error}.",
+                hint="Card and weights are of different versions; fetch the bundle again.",
+            ) from error
+        return cls(network, device, precision)
+
+    @torch.inference_mode()
+    def encode(self, contrast: str, slices: Tensor) -> Tensor:
+        """Map (B, 1 + 2 neighbours, H, W) to the contrast's latent (packed or not; B comes first)."""
+        x = slices.to(device=self.device, dtype=self.dtype).contiguous(memory_format=torch.channels_last)
+        return self.network.encode(contrast, x)
+
+    @torch.inference_mode()
+    def decode(self, latents: Mapping[str, Tensor], wanted: Sequence[str]) -> dict[str, Tensor]:
+        """Fuse the given latents and decode each wanted contrast to (B, H, W) float32."""
+        present = [
+            z.to(device=self.device, dtype=self.dtype).contiguous(memory_format=torch.channels_last)
+            for z in latents.values()
+        ]
+        made = self.network.decode(self.network.fuse(self.network.align(present)), wanted).float()
+        return {contrast: made[:, index] for index, contrast in enumerate(wanted)}
+
+    @torch.inference_mode()
+    def sources(self, latents: Mapping[str, Tensor]) -> Tensor:
+        """Return which scan gave the maximum in most latent channels, as uint8 (B, H, W).
+
+        The fusion's arg-max, per channel, put to the vote; the first of equals wins.
+        """
+        present = self.network.align([z.to(device=self.device, dtype=self.dtype) for z in latents.values()])
+        winners = torch.stack([self.network.unpacked(z) for z in present]).argmax(dim=0)
+        votes = torch.stack([(winners == index).sum(dim=1) for index in range(len(present))])
+        return votes.argmax(dim=0).to(torch.uint8)
