@@ -1,0 +1,145 @@
+"""The parts of the library that a session calls, each imported only when it is first needed.
+
+They are the fields of one value, so that a test can replace the engine and keep the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_mrsynth.imaging.study import Study
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+from napari_mrsynth.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.io import PatientFiles
+    from napari_mrsynth.synthesis import Engine
+
+
+def _read(specs: Sequence[str | Path]) -> PatientFiles:
+    from napari_mrsynth.io import read_patient
+
+    return read_patient(*specs)
+
+
+def _build(
+    volumes: Sequence[Volume], *, name: str, mask: LabelVolume | None, lesions: LabelVolume | None
+) -> Study:
+    from napari_mrsynth.preprocess.study import build_study
+
+    return build_study(volumes, name=name, mask=mask, lesions=lesions)
+
+
+def _add(study: Study, volume: Volume) -> Study:
+    from napari_mrsynth.preprocess.study import with_volume
+
+    return with_volume(study, volume)
+
+
+def _remove(study: Study, contrast: str) -> Study:
+    from napari_mrsynth.preprocess.study import without
+
+    return without(study, contrast)
+
+
+def _refer(study: Study, contrast: str) -> Study:
+    from napari_mrsynth.preprocess.study import with_reference
+
+    return with_reference(study, contrast)
+
+
+def _mask(study: Study, mask: LabelVolume) -> Study:
+    from napari_mrsynth.preprocess.study import with_mask
+
+    return with_mask(study, mask)
+
+
+def _align(study: Study, contrasts: Sequence[str] | None) -> Generator[Progress, None, Study]:
+    from napari_mrsynth.preprocess.study import align_study
+
+    return align_study(study, contrasts)
+
+
+def _undo_alignment(study: Study, contrast: str) -> Study:
+    from napari_mrsynth.preprocess.study import undo_alignment
+
+    return undo_alignment(study, contrast)
+
+
+def _digital_brain(lesion: bool) -> Sequence[Volume]:
+    from napari_mrsynth.samples import digital_brain
+
+    return tuple(digital_brain(lesion=lesion))
+
+
+def _ms_patient() -> Sequence[Volume]:
+    from napari_mrsynth.samples import ms_patient
+
+    return tuple(ms_patient())
+
+
+def _write(path: Path, volume: Volume, provenance: Mapping[str, object] | None) -> Path:
+    from napari_mrsynth.io import write_volume
+
+    return write_volume(path, volume, provenance=provenance)
+
+
+def _file_name(patient: str, contrast: str) -> str:
+    from napari_mrsynth.io import derivative_name
+
+    return derivative_name(patient, contrast)
+
+
+def _store() -> BundleStore:
+    from napari_mrsynth.bundles import BundleStore
+
+    return BundleStore()
+
+
+def _engine(cache_bytes: int) -> Engine:
+    from napari_mrsynth.synthesis import Engine
+
+    return Engine(cache_bytes=cache_bytes)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a session is built from.
+
+    Attributes
+    ----------
+    read, build, add, remove, refer, mask, align, undo_alignment : callable
+        How a study comes to be and changes (:mod:`napari_mrsynth.io`, :mod:`napari_mrsynth.preprocess`).
+    samples : mapping of str to callable
+        The sample patients by name, each returning its scans.
+    write, file_name : callable
+        How a result is saved.
+    store : callable
+        Makes the list of installed models.
+    engine : callable
+        Makes the engine, given the bytes its cache may hold.
+    """
+
+    read: Callable[[Sequence[str | Path]], PatientFiles] = _read
+    build: Callable[..., Study] = _build
+    add: Callable[[Study, Volume], Study] = _add
+    remove: Callable[[Study, str], Study] = _remove
+    refer: Callable[[Study, str], Study] = _refer
+    mask: Callable[[Study, LabelVolume], Study] = _mask
+    align: Callable[[Study, Sequence[str] | None], Generator[Progress, None, Study]] = _align
+    undo_alignment: Callable[[Study, str], Study] = _undo_alignment
+    samples: Mapping[str, Callable[[], Sequence[Volume]]] = field(
+        default_factory=lambda: {
+            "Digital brain": lambda: _digital_brain(lesion=False),
+            "Digital brain with a lesion": lambda: _digital_brain(lesion=True),
+            "Multiple sclerosis patient (16 MB download)": _ms_patient,
+        }
+    )
+    write: Callable[[Path, Volume, Mapping[str, object] | None], Path] = _write
+    file_name: Callable[[str, str], str] = _file_name
+    store: Callable[[], BundleStore] = _store
+    engine: Callable[[int], Any] = _engine

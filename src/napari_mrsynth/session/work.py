@@ -1,0 +1,139 @@
+"""The jobs of a session as generators that run anywhere, and the sentences that say how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_mrsynth.errors import ContrastError
+from napari_mrsynth.imaging.study import Study
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+from napari_mrsynth.progress import Progress, Stopwatch, format_seconds
+from napari_mrsynth.session.edit import named
+from napari_mrsynth.session.parts import Parts
+from napari_mrsynth.session.status import State, Status
+
+if TYPE_CHECKING:
+    from napari_mrsynth.synthesis import Result
+
+T = TypeVar("T")
+Steps = Generator[Progress, None, T]
+
+
+def simply(call: Callable[[], T]) -> Generator[Progress, None, T]:
+    """Run one call that has no steps of its own."""
+    yield Progress(0.0, "")
+    return call()
+
+
+def opening(parts: Parts, specs: Sequence[str | Path]) -> Steps[Study]:
+    """Read `specs` and build a study of what is there."""
+    clock = Stopwatch()
+    yield clock.at(0.0, "Reading the files")
+    patient = parts.read(specs)
+    yield Progress(0.6, "Bringing the contrasts onto one grid")
+    study = _built(parts, patient.volumes, patient.name, patient.mask, patient.lesions)
+    skipped = tuple(f"{path.name} was left out: {reason}" for path, reason in patient.skipped)
+    notes = tuple(note for note in (*patient.notes, *skipped) if note not in study.notes)
+    return replace(study, notes=(*study.notes, *notes))
+
+
+def sampling(parts: Parts, name: str, load: Callable[[], Sequence[Volume]]) -> Steps[Study]:
+    """Make or fetch a sample patient and build its study."""
+    yield Progress(0.0, "Making or fetching the scans")
+    volumes = load()
+    yield Progress(0.6, "Bringing the contrasts onto one grid")
+    return _built(parts, volumes, name.split(" (", maxsplit=1)[0].lower().replace(" ", "-"), None, None)
+
+
+def adding(
+    parts: Parts, study: Study | None, volumes: Sequence[Volume], mask: LabelVolume | None
+) -> Steps[Study]:
+    """Add scans to a study, or build one of them.
+
+    Raises
+    ------
+    ContrastError
+        If two scans claim one contrast.
+    """
+    if study is None:
+        yield Progress(0.0, "Bringing the contrasts onto one grid")
+        return _built(parts, volumes, volumes[0].name if volumes else "study", mask, None)
+    known, unknown = named(volumes)
+    for count, volume in enumerate(known):
+        yield Progress(count / len(known), f"Adding {volume.contrast}")
+        if volume.contrast in study.members:
+            raise ContrastError(
+                f"{volume.name or 'A scan'} is {volume.contrast}, which is already here.",
+                hint=f"Remove the {volume.contrast} that is here, or correct its name, and add it again.",
+            )
+        study = parts.add(study, volume)
+    if mask is not None:
+        study = parts.mask(study, mask)
+    return study.using(study.active - unknown)
+
+
+def saving(parts: Parts, result: Result, targets: Mapping[str, Path]) -> Steps[tuple[Path, ...]]:
+    """Write the outputs of `result`, each with its provenance."""
+    clock = Stopwatch()
+    written = []
+    for count, (contrast, path) in enumerate(targets.items()):
+        yield clock.at(count / len(targets), f"Writing {path.name}")
+        written.append(parts.write(path, result.outputs[contrast], result.provenance[contrast]))
+    return tuple(written)
+
+
+def idle_status(study: Study | None, wanted: Sequence[str]) -> Status:
+    """Say how things stand while nothing runs, as far as it can be said without a model."""
+    if study is None:
+        return Status(
+            State.EMPTY,
+            "No patient is open.",
+            "Open a folder, files or a sample, or add layers from the viewer.",
+        )
+    if not study.inputs:
+        return Status(
+            State.BLOCKED,
+            "No input is switched on.",
+            "Switch on at least one contrast to make others from it.",
+        )
+    if not wanted:
+        return Status(
+            State.BLOCKED,
+            "Nothing is ticked to be made.",
+            "Tick a missing contrast, or switch one off to make it from the others.",
+        )
+    return Status(
+        State.READY, f"Ready to make {_listed(wanted)} from {_listed(study.inputs)}.", "Press Synthesise."
+    )
+
+
+def done_status(result: Result) -> Status:
+    """Say what was made, how long it took, and what the user should know."""
+    made = f"Made {_listed(tuple(result.outputs))} in {format_seconds(result.seconds)} on {result.device}."
+    return Status(State.DONE, made, " ".join(result.warnings))
+
+
+def _built(
+    parts: Parts,
+    volumes: Sequence[Volume],
+    name: str,
+    mask: LabelVolume | None,
+    lesions: LabelVolume | None,
+) -> Study:
+    if not volumes:
+        raise ContrastError(
+            "There is no scan among what was given.",
+            hint="Choose a folder with NIfTI, MGZ, NRRD, MHA or DICOM images of one patient.",
+        )
+    known, unknown = named(volumes)
+    study = parts.build(known, name=name, mask=mask, lesions=lesions)
+    return study.using(study.active - unknown)
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
