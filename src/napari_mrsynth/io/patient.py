@@ -1,0 +1,259 @@
+"""Read a patient: folders and files in any of the field's namings become scans, lesions and a brain mask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_mrsynth.errors import ContrastError, FormatError, InputError, LabelError
+from napari_mrsynth.imaging import LabelVolume, Volume, contrasts
+from napari_mrsynth.io.decoded import require_file
+from napari_mrsynth.io.dicom import read_series, series_number
+from napari_mrsynth.io.dicom_frames import is_dicom
+from napari_mrsynth.io.naming import Role, extension_of, lesion_names, patient_of, role_of, stem_of
+from napari_mrsynth.io.reading import read_image
+
+MAX_DEPTH = 4
+MAX_FILES = 20_000
+BRAIN_ML = 500.0
+"""A mask of unclear name with at least this volume is a brain's, a smaller one a lesion's."""
+
+_NOT_IMAGES = frozenset(
+    {".json", ".tsv", ".csv", ".txt", ".bval", ".bvec", ".md", ".pdf", ".xml", ".png", ".jpg"}
+)
+
+
+@dataclass(frozen=True)
+class PatientFiles:
+    """What was found of one patient.
+
+    Attributes
+    ----------
+    name : str
+        The patient's name, from the folder or the files.
+    volumes : tuple of Volume
+        The scans, no two of one contrast; the contrast is None where nothing told it.
+    lesions, mask : LabelVolume or None
+    notes : tuple of str
+        What was assumed or left out, for the user to see.
+    skipped : tuple of (Path, str)
+        Files that were not used, and why.
+    """
+
+    name: str
+    volumes: tuple[Volume, ...]
+    lesions: LabelVolume | None = None
+    mask: LabelVolume | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[tuple[Path, str], ...] = ()
+
+
+@dataclass
+class _Findings:
+    """What has been read so far; explicit names stand above guesses."""
+
+    volumes: list[Volume] = field(default_factory=list)
+    labels: dict[Role, LabelVolume] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+    def skip(self, path: Path, reason: str, *, tell: bool = True) -> None:
+        self.skipped.append((path, reason))
+        if tell:
+            self.notes.append(f"left out “{path.name}”: {reason}")
+
+
+def read_patient(*specs: str | Path) -> PatientFiles:
+    """Read one patient from folders, files, or files whose contrast is said.
+
+    Understood are BraTS 2021 (``*_t1ce``) and 2023 (``*-t1c``) names, BIDS (with the JSON sidecars), names
+    such as ``*_T1WKS``, ``*_consensus_gt`` and ``*_FLAIR_brainmask``, and DICOM exports.
+
+    Parameters
+    ----------
+    *specs : str or path-like
+        A folder (searched four levels deep), a file, ``T1w=FILE``, ``T1w=FOLDER``, ``T1w=FOLDER#4`` (the
+        DICOM series of that number), ``lesions=FILE`` or ``mask=FILE``. What is said by name wins over what
+        is guessed.
+
+    Returns
+    -------
+    PatientFiles
+        At least one volume. Synthetic files found in a folder are left out (an estimate is never taken for a
+        scan unless its file is given by name), and so are files that cannot be read, each with its reason.
+
+    Raises
+    ------
+    ContrastError
+        If two files claim one contrast, naming both.
+    LabelError
+        If two files claim to be the lesions, or the brain mask.
+    FormatError
+        If a file that was given is not readable, or nothing is a scan.
+    """
+    if not specs:
+        raise InputError("No file or folder was given.", hint="Give a patient's folder or files.")
+    parsed = [_parse(spec) for spec in specs]
+    found = _Findings()
+    for said, path, number in sorted(parsed, key=lambda item: item[0] is None):
+        if said is not None:
+            _read_named(said, path, number, found)
+        elif path.is_dir():
+            _read_folder(path, found)
+        else:
+            _add(read_image(path), found)
+    if not found.volumes:
+        where = ", ".join(f"“{path.name}”" for _, path, _ in parsed)
+        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in found.skipped[:3])
+        raise FormatError(
+            f"There is no scan in {where}{f' ({reasons})' if reasons else ''}.",
+            hint="Give a folder with NIfTI, MGZ, NRRD, MHA or DICOM files of one patient.",
+        )
+    return PatientFiles(
+        name=patient_of(parsed[0][1]),
+        volumes=tuple(found.volumes),
+        lesions=found.labels.get(Role.LESIONS),
+        mask=found.labels.get(Role.BRAIN_MASK),
+        notes=tuple(found.notes),
+        skipped=tuple(found.skipped),
+    )
+
+
+def _parse(spec: str | Path) -> tuple[str | None, Path, int | None]:
+    """Split ``NAME=PATH#SERIES``; a path that exists as it stands is never split."""
+    said, text = None, os.fspath(spec)
+    if isinstance(spec, str) and "=" in text and not Path(text).exists():
+        left, right = text.split("=", 1)
+        if left and not set(left) & set("/\\"):
+            said, text = left.strip(), right
+    path, number = Path(text).expanduser(), None
+    if said is not None and not path.exists() and "#" in path.name:
+        before, after = text.rsplit("#", 1)
+        if after.isdigit():
+            path, number = Path(before).expanduser(), int(after)
+    require_file(path)
+    return said, path, number
+
+
+def _read_named(said: str, path: Path, number: int | None, found: _Findings) -> None:
+    """Read what the user named: a contrast, ``lesions`` or ``mask``."""
+    role = {"lesions": Role.LESIONS, "lesion": Role.LESIONS, "mask": Role.BRAIN_MASK}.get(said.lower())
+    if role is not None:
+        _add_labels(read_image(path, kind="labels"), role, found)
+        return
+    contrast = contrasts.canonical(said)
+    volume = read_image(path, kind="scan") if number is None else _read_numbered(path, number)
+    _add(volume.as_contrast(contrast), found)
+    found.named.add(contrast)
+
+
+def _read_numbered(folder: Path, number: int) -> Volume:
+    volumes = read_series(_files(folder), folder).volumes
+    for volume in volumes:
+        if series_number(volume) == number:
+            return volume
+    there = ", ".join(f"“{volume.name}”" for volume in volumes) or "none"
+    raise FormatError(f"“{folder.name}” has no series {number}.", hint=f"The series here: {there}.")
+
+
+def _read_folder(folder: Path, found: _Findings) -> None:
+    slices: list[Path] = []
+    for path in _files(folder):
+        if extension_of(path) in (None, ".dcm"):
+            if path.suffix.lower() not in _NOT_IMAGES and is_dicom(path):
+                slices.append(path)
+            elif path.suffix.lower() != ".json" and path.name.upper() != "DICOMDIR":
+                found.skip(path, f"not an image ({path.suffix or 'no extension'})", tell=False)
+            continue
+        if role_of(stem_of(path)) is Role.TISSUES:
+            found.skip(path, "tissue or parcellation labels are not used", tell=False)
+            continue
+        try:
+            image = read_image(path)
+        except InputError as error:
+            found.skip(path, str(error))
+            continue
+        if image.source.synthetic is not None:
+            found.skip(path, "synthetic, not acquired: give the file itself to use it")
+        else:
+            _add(image, found)
+    series = read_series(slices, folder)
+    for path, reason in series.skipped:
+        found.skip(path, reason)
+    for volume in series.volumes:
+        _add(volume, found)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder in order, `MAX_DEPTH` levels deep, hidden ones left out."""
+    count = 0
+    for root, folders, names in os.walk(folder):
+        depth = len(Path(root).relative_to(folder).parts)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < MAX_DEPTH else []
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            count += 1
+            if count > MAX_FILES:
+                raise FormatError(
+                    f"“{folder.name}” holds more than {MAX_FILES} files.", hint="Give one patient's folder."
+                )
+            yield Path(root) / name
+
+
+def _add(image: Volume | LabelVolume, found: _Findings) -> None:
+    """Put an image where it belongs."""
+    if isinstance(image, LabelVolume):
+        _add_labels(image, role_of(image.name), found)
+        return
+    contrast = image.contrast
+    twin = next((other for other in found.volumes if contrast and other.contrast == contrast), None)
+    if twin is not None and contrast in found.named:
+        found.skip(_path(image), f"{contrast} was given by name: “{_path(twin).name}”")
+    elif twin is not None:
+        raise ContrastError(
+            f"Two files claim {contrast}: “{_claim(twin)}” and “{_claim(image)}”.",
+            hint=f"Say which one: {contrast}={_spec(image)}, or give one session's folder.",
+        )
+    else:
+        found.volumes.append(image)
+        found.notes.extend(f"{image.name}: {note}" for note in image.notes)
+
+
+def _add_labels(labels: LabelVolume, role: Role, found: _Findings) -> None:
+    if role in (Role.SOME_MASK, Role.SCAN):
+        ml = float(np.count_nonzero(labels.array) * np.prod(labels.grid.spacing) / 1000)
+        role = Role.BRAIN_MASK if ml >= BRAIN_ML else Role.LESIONS
+        labels = labels.noting(f"taken as {role.value}: {ml:.0f} ml")
+    if role is Role.TISSUES:
+        found.skip(_path(labels), "tissue or parcellation labels are not used")
+        return
+    twin = found.labels.get(role)
+    if twin is not None:
+        raise LabelError(
+            f"Two files claim to be the {role.value}: “{_claim(twin)}” and “{_claim(labels)}”.",
+            hint=f"Say which one: {'mask' if role is Role.BRAIN_MASK else 'lesions'}=FILE.",
+        )
+    if role is Role.LESIONS:
+        labels = replace(labels, labels=lesion_names(labels.name, labels.present))
+    found.labels[role] = labels
+    found.notes.extend(f"{labels.name}: {note}" for note in labels.notes)
+
+
+def _path(image: Volume | LabelVolume) -> Path:
+    return image.source.path or Path(image.name)
+
+
+def _claim(image: Volume | LabelVolume) -> str:
+    path = _path(image)
+    return f"{path.name}: {image.name}" if image.source.format == "dicom" else str(path)
+
+
+def _spec(image: Volume) -> str:
+    number = series_number(image)
+    return f"{_path(image)}" if number is None else f"{_path(image)}#{number}"
