@@ -62,7 +62,7 @@ KNOWN: tuple[Contrast, ...] = (
         "T1w",
         "T1-weighted",
         "T1w",
-        ("t1w", "t1", "t1n", "mprage", "t1pre", "t1mprage", "spgr", "bravo", "fspgr", "mp2rage"),
+        ("t1w", "t1", "t1n", "mprage", "t1pre", "t1mprage", "spgr", "bravo", "fspgr", "mp2rage", "t1flair"),
     ),
     Contrast("T2w", "T2-weighted", "T2w", ("t2w", "t2", "t2tse", "t2fse", "t2space")),
     Contrast("PDw", "proton-density-weighted", "PDw", ("pdw", "pd", "protondensity")),
@@ -75,6 +75,7 @@ KNOWN: tuple[Contrast, ...] = (
 
 _BY_NAME = {contrast.name: contrast for contrast in KNOWN}
 _BY_SPELLING = {spelling: contrast for contrast in KNOWN for spelling in contrast.spellings}
+_TARGET_WORDS = frozenset({"to", "regto", "into", "registeredto"})
 LABEL_WORDS = frozenset(
     {"seg", "mask", "msk", "label", "labels", "gt", "gs", "lesion", "lesions", "roi", "dseg", "brainmask"}
     | {"consensus", "groundtruth", "annotation"}
@@ -121,9 +122,11 @@ def guess_from_name(stem: str) -> Guess:
     """Guess the contrast from a file or layer name without its extension.
 
     The last recognised word wins (names run from patient to contrast); two neighbouring words are tried
-    together first, so that ``t1_ce`` is T1ce and not T1w. A ``ce-`` entity (BIDS) makes T1w T1ce.
+    together first, so that ``t1_ce`` is T1ce and not T1w. A word after ``to`` names what a scan was
+    registered to and is passed over (``T2_to_T1`` is T2w). A ``ce-`` entity (BIDS) makes T1w T1ce.
     """
     words = _words(stem)
+    words = [word for before, word in zip(["", *words], words, strict=False) if before not in _TARGET_WORDS]
     enhanced = bool(re.search(r"(?:^|_)ce-[A-Za-z0-9]+", stem))
     for end in range(len(words), 0, -1):
         for length in (2, 1):
