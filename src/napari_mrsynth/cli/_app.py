@@ -1,0 +1,137 @@
+"""The command line as a whole: which subcommands there are, and how they end."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from napari_mrsynth import __version__
+from napari_mrsynth.cli import demo, doctor, models, study, synthesize, train
+from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json
+from napari_mrsynth.errors import MrsynthError
+
+Command = Callable[..., Report]
+
+# A wrong command line. Typer exports only its child; where the parent lives depends on typer's version.
+UsageError: type[Exception] = next(
+    parent for parent in typer.BadParameter.__mro__ if parent.__name__ == "UsageError"
+)
+
+JsonFlag = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print exactly one JSON object to standard output, all else to standard error."
+    ),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 only on success, 2 on input the user can mend.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those the process was started with.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
+    with warnings.catch_warnings(), only_the_report_on_stdout() if as_json else nullcontext():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        outcome = _run(given)
+    if isinstance(outcome, int):  # help or the version was shown
+        return outcome
+    if as_json:
+        sys.stdout.write(to_json(outcome.payload) + "\n")
+    elif outcome.text:
+        sys.stdout.write(outcome.text + "\n")
+    sys.stdout.flush()
+    return outcome.exit_code
+
+
+def _run(arguments: list[str]) -> Report | int:
+    try:
+        outcome: Report | int = app(arguments, prog_name="mrsynth", standalone_mode=False)
+    except MrsynthError as error:
+        say(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
+        return _failure(error.exit_code, type(error).__name__, error.message, error.hint)
+    except UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        message = error.format_message()  # type: ignore[attr-defined]
+        return _failure(2, "UsageError", message, "See the command's --help.")
+    except (KeyboardInterrupt, typer.Abort):
+        say("Cancelled.")
+        return _failure(130, "Cancelled", "Cancelled by the user.", "")
+    except Exception as error:
+        traceback.print_exc()
+        hint = "This is a fault of the program: report it with the output of `mrsynth doctor`."
+        say(hint)
+        return _failure(1, type(error).__name__, str(error), hint)
+    return outcome
+
+
+def _failure(exit_code: int, kind: str, message: str, hint: str) -> Report:
+    return Report({"error": {"type": kind, "message": message, "hint": hint}}, "", exit_code)
+
+
+def _taking_json(function: Command) -> Command:
+    """Give a subcommand the ``--json`` flag; what it changes is the business of :func:`main`."""
+
+    @functools.wraps(function)
+    def command(*, json: bool, **arguments: Any) -> Report:
+        return function(**arguments)
+
+    signature = inspect.signature(function, eval_str=True)
+    flag = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag)
+    taking = signature.replace(parameters=[*signature.parameters.values(), flag])
+    command.__signature__ = taking  # type: ignore[attr-defined]
+    command.__annotations__ = {name: taken.annotation for name, taken in taking.parameters.items()}
+    return command
+
+
+def _group(summary: str) -> typer.Typer:
+    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(__version__ + "\n")
+        raise typer.Exit
+
+
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Synthesise missing brain-MRI contrasts. For research, not for diagnosis."""
+
+
+def _assemble() -> typer.Typer:
+    whole = _group("")
+    whole.callback()(_whole)
+    commands: dict[str, Command] = {
+        "study": study.study,
+        "synthesize": synthesize.synthesize,
+        "train": train.train,
+        "demo": demo.demo,
+        "doctor": doctor.doctor,
+    }
+    for name, function in commands.items():
+        whole.command(name)(_taking_json(function))
+    bundles = _group("The installed models: list them, show a card, verify the weights.")
+    for name, function in {"list": models.list_models, "show": models.show, "verify": models.verify}.items():
+        bundles.command(name)(_taking_json(function))
+    whole.add_typer(bundles, name="models")
+    return whole
+
+
+app = _assemble()

@@ -1,0 +1,142 @@
+"""What every subcommand says and how: one report to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, Protocol, TypeVar
+
+from napari_mrsynth.progress import Progress
+
+Outcome = TypeVar("Outcome")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a subcommand returns; the command line prints it.
+
+    Attributes
+    ----------
+    payload : mapping
+        What ``--json`` prints: plain data, paths, numpy numbers and arrays. Non-finite numbers become null.
+    text : str
+        The same for people.
+    exit_code : int
+        0 where the command did what it was asked, else what it exits with.
+    """
+
+    payload: Mapping[str, Any]
+    text: str
+    exit_code: int = 0
+
+
+class HasProgress(Protocol):
+    """A step of long work that carries its progress."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far the work is."""
+
+
+def follow(work: Generator[Progress | HasProgress, None, Outcome]) -> Outcome:
+    """Run a generator to its end, showing its progress on standard error, and return its result.
+
+    On a terminal one line is rewritten; elsewhere a line is printed per tenth of the work.
+    """
+    live = sys.stderr.isatty()
+    shown_at, shown_tenth, wrote = 0.0, -1, False
+    try:
+        while True:
+            step = next(work)
+            progress = step if isinstance(step, Progress) else step.progress
+            tenth = int(10 * progress.fraction)
+            now = time.monotonic()
+            if live and now - shown_at >= 0.1:
+                sys.stderr.write(f"\r\x1b[2K{progress}")
+                shown_at, wrote = now, True
+            elif not live and tenth > shown_tenth:
+                sys.stderr.write(f"{progress}\n")
+            shown_tenth = max(tenth, shown_tenth)
+            sys.stderr.flush()
+    except StopIteration as end:
+        outcome: Outcome = end.value
+        return outcome
+    finally:
+        if wrote:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+        work.close()
+
+
+def say(text: str) -> None:
+    """Tell the user something on standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+def to_json(payload: Mapping[str, Any]) -> str:
+    """Return `payload` as one JSON object on one line."""
+    return json.dumps(_plain(payload), allow_nan=False, ensure_ascii=False)
+
+
+@contextmanager
+def only_the_report_on_stdout() -> Iterator[None]:
+    """Send what anything else prints meanwhile, Python or native code, to standard error."""
+    with redirect_stdout(sys.stderr), _native_stdout_to_stderr():
+        yield
+
+
+@contextmanager
+def _native_stdout_to_stderr() -> Iterator[None]:
+    try:
+        kept = os.dup(1)
+    except OSError:  # closed by the caller: nothing can reach it
+        yield
+        return
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "tolist"):  # a numpy number or array
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...]) -> str:
+    """Align `rows` under `header` in columns, for people."""
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """Write ``name  value`` lines with the values aligned, for people."""
+    width = max((len(name) for name in values), default=0)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in values.items())
+
+
+def absolute(path: Path) -> Path:
+    """Return `path` with ``~`` expanded and made absolute, so that a report can be used anywhere."""
+    return path.expanduser().absolute()
