@@ -1,4 +1,4 @@
-"""``mrsynth evaluate``: how far a prediction is from the truth, in the brain, its healthy part and lesions."""
+"""``mrsynth evaluate``: how far a prediction is from the truth, over the brain, its healthy part, lesions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from napari_mrsynth.cli._output import Report, absolute, table
 if TYPE_CHECKING:
     from napari_mrsynth.evaluation import Pair, Scores
     from napari_mrsynth.imaging import LabelVolume, Volume
+
+FULL_SCALE = "the truth's maximum minus minimum over the brain"
 
 
 def evaluate(
@@ -37,7 +39,7 @@ def evaluate(
     scores = pair.score()
     payload = {
         **scores.as_dict(),
-        "data_range_is": "the truth's maximum minus minimum over the brain",
+        "data_range_is": FULL_SCALE,
         "pred": absolute(pred),
         "truth": absolute(truth),
         "mask": pair.mask_from,
@@ -85,7 +87,7 @@ def _text(pair: Pair, scores: Scores) -> str:
         table(rows, header),
         f"NMSE: each volume divided by its own mean over the brain (prediction {scores.pred_mean:.5g}, "
         f"truth {scores.truth_mean:.5g}).",
-        f"Full scale of PSNR and SSIM: {scores.data_range:.5g}, the truth's maximum minus minimum over the brain.",
+        f"Full scale of PSNR and SSIM: {scores.data_range:.5g}, {FULL_SCALE}.",
         f"Brain mask: {pair.mask_from}.",
         *(f"Note: {note}" for note in pair.notes),
     ]

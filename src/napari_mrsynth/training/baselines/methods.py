@@ -1,0 +1,194 @@
+"""Three plain methods every network has to beat: the mean image, linear regression and a random forest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mrsynth.errors import ContrastError
+from napari_mrsynth.training.baselines.case import Case, FloatArray
+from napari_mrsynth.training.baselines.features import SIGMAS, patch_features
+
+T = TypeVar("T")
+
+
+class Baseline(Protocol):
+    """A method that learns one (subset, target) pair at a time."""
+
+    name: str
+
+    def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
+        """Learn to make `target` from `subset`; forgets what was learnt before."""
+        ...
+
+    def predict(self, patient: Case) -> FloatArray:
+        """Make the target for a patient, shape (S, A, R), in foreground means, 0 outside the brain."""
+        ...
+
+
+class MeanImage:
+    """The constant that is best without looking at the inputs' values: the target's mean over the brain.
+
+    With every volume divided by its own foreground mean this constant is 1, and the error of this method
+    is the target's own variance: what any method has to beat to have learnt something.
+    """
+
+    name = "mean"
+
+    def __init__(self) -> None:
+        self.level: float | None = None
+
+    def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
+        """Take the mean of the patients' foreground means."""
+        _require_patients(patients, subset, target)
+        self.level = float(np.mean([_brain_values(case, target).mean(dtype=np.float64) for case in patients]))
+        return self
+
+    def predict(self, patient: Case) -> FloatArray:
+        """Return the same value at every brain voxel."""
+        return patient.filled(np.full(patient.voxels.size, _fitted(self.level, self.name), np.float32))
+
+
+class LinearRegression:
+    """Least squares per voxel: the present contrasts' intensities and an intercept.
+
+    Every brain voxel of every training patient counts once (exact normal equations in float64, no sampling).
+    """
+
+    name = "linear"
+
+    def __init__(self) -> None:
+        self.subset: tuple[str, ...] = ()
+        self.weights: NDArray[np.float64] | None = None
+
+    def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
+        """Solve the normal equations summed over the patients."""
+        _require_patients(patients, subset, target)
+        self.subset = tuple(subset)
+        size = len(self.subset) + 1
+        gram, moment = np.zeros((size, size)), np.zeros(size)
+        for case in patients:
+            inputs = self._design(case)
+            gram += inputs.T @ inputs
+            moment += inputs.T @ _brain_values(case, target).astype(np.float64)
+        self.weights = np.asarray(np.linalg.lstsq(gram, moment, rcond=None)[0], np.float64)
+        return self
+
+    def predict(self, patient: Case) -> FloatArray:
+        """Apply the weights voxel by voxel."""
+        return patient.filled(self._design(patient) @ _fitted(self.weights, self.name))
+
+    def _design(self, case: Case) -> NDArray[np.float64]:
+        columns = [_brain_values(case, contrast).astype(np.float64) for contrast in self.subset]
+        return np.stack([*columns, np.ones(case.voxels.size)], axis=1)
+
+
+class RandomForest:
+    """Regression forest on patch features, in the manner of REPLICA (Jog et al. 2017).
+
+    Per present contrast the voxel, its six face neighbours and two Gaussian scales
+    (:func:`~napari_mrsynth.training.baselines.features.patch_features`).
+
+    Parameters
+    ----------
+    trees : int
+        Trees in the forest.
+    samples : int
+        Training voxels in all, drawn without replacement, the same number from each patient's brain.
+    min_samples_leaf : int
+        Fewest training voxels in a leaf.
+    max_features : float
+        Share of the features tried at each split.
+    sigmas : sequence of float
+        Gaussian scales in voxels.
+    seed : int
+        Fixes the drawn voxels and the trees.
+    n_jobs : int
+        Threads for fitting and predicting; does not change the result.
+    """
+
+    name = "forest"
+
+    def __init__(
+        self,
+        *,
+        trees: int = 60,
+        samples: int = 44_000,
+        min_samples_leaf: int = 5,
+        max_features: float = 1 / 3,
+        sigmas: Sequence[float] = SIGMAS,
+        seed: int = 0,
+        n_jobs: int = 1,
+    ) -> None:
+        self.trees = trees
+        self.samples = samples
+        self.min_samples_leaf = min_samples_leaf
+        self.max_features = max_features
+        self.sigmas = tuple(sigmas)
+        self.seed = seed
+        self.n_jobs = n_jobs
+        self.subset: tuple[str, ...] = ()
+        self._forest: Any = None
+
+    def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
+        """Grow the trees on a random sample of brain voxels."""
+        from sklearn.ensemble import RandomForestRegressor
+
+        _require_patients(patients, subset, target)
+        self.subset = tuple(subset)
+        generator = np.random.default_rng(self.seed)
+        share = -(-self.samples // len(patients))
+        tables, values = [], []
+        for case in patients:
+            chosen = generator.choice(case.voxels, min(share, case.voxels.size), replace=False)
+            chosen.sort()
+            tables.append(patch_features(case, self.subset, chosen, sigmas=self.sigmas))
+            values.append(case.scan(target).flat[chosen])
+        forest = RandomForestRegressor(
+            n_estimators=self.trees,
+            min_samples_leaf=self.min_samples_leaf,
+            max_features=self.max_features,
+            random_state=self.seed,
+            n_jobs=self.n_jobs,
+        )
+        self._forest = forest.fit(np.concatenate(tables), np.concatenate(values))
+        return self
+
+    def predict(self, patient: Case, chunk: int = 200_000) -> FloatArray:
+        """Predict every brain voxel, `chunk` voxels at a time."""
+        return patient.filled(self.predict_at(patient, patient.voxels, chunk))
+
+    def predict_at(self, patient: Case, voxels: NDArray[np.intp], chunk: int = 200_000) -> FloatArray:
+        """Predict the voxels of these flat indices, shape (n,)."""
+        forest = _fitted(self._forest, self.name)
+        values = np.empty(voxels.size, np.float32)
+        for start in range(0, voxels.size, chunk):
+            part = voxels[start : start + chunk]
+            values[start : start + chunk] = forest.predict(
+                patch_features(patient, self.subset, part, sigmas=self.sigmas)
+            )
+        return values
+
+
+def _brain_values(case: Case, contrast: str) -> FloatArray:
+    values: FloatArray = case.scan(contrast).flat[case.voxels]
+    return values
+
+
+def _require_patients(patients: Sequence[Case], subset: Sequence[str], target: str) -> None:
+    if not patients:
+        raise ContrastError("There is no patient to learn from.")
+    if not subset or target in subset:
+        raise ContrastError(
+            f"Cannot learn {target} from {', '.join(subset) or 'nothing'}.",
+            hint="Give at least one input that is not the target.",
+        )
+
+
+def _fitted(learnt: T | None, name: str) -> T:
+    if learnt is None:
+        raise RuntimeError(f"The {name} baseline has not been fitted.")
+    return learnt
