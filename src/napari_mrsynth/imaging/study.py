@@ -7,8 +7,10 @@ brings them to the reference (identity until *Align* finds another), and the vox
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -89,6 +91,13 @@ class BrainMask:
 
     array: NDArray[np.bool_]
     how: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex digest of the voxels: equal for equal masks."""
+        digest = hashlib.blake2b(str(self.array.shape).encode(), digest_size=16)
+        digest.update(np.packbits(np.ascontiguousarray(self.array)).data)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
