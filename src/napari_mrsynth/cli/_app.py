@@ -14,11 +14,12 @@ from typing import Annotated, Any
 import typer
 
 from napari_mrsynth import __version__
-from napari_mrsynth.cli import demo, doctor, models, study, synthesize, train
+from napari_mrsynth.cli import demo, doctor, evaluate, models, study, synthesize, train
 from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json
 from napari_mrsynth.errors import MrsynthError
 
 Command = Callable[..., Report]
+INTERRUPTED = 130  # what shells and typer mean by Ctrl-C
 
 # A wrong command line. Typer exports only its child; where the parent lives depends on typer's version.
 UsageError: type[Exception] = next(
@@ -68,13 +69,15 @@ def _run(arguments: list[str]) -> Report | int:
         message = error.format_message()  # type: ignore[attr-defined]
         return _failure(2, "UsageError", message, "See the command's --help.")
     except (KeyboardInterrupt, typer.Abort):
-        say("Cancelled.")
-        return _failure(130, "Cancelled", "Cancelled by the user.", "")
+        outcome = INTERRUPTED
     except Exception as error:
         traceback.print_exc()
         hint = "This is a fault of the program: report it with the output of `mrsynth doctor`."
         say(hint)
         return _failure(1, type(error).__name__, str(error), hint)
+    if outcome == INTERRUPTED:
+        say("Cancelled.")
+        return _failure(INTERRUPTED, "Cancelled", "Cancelled by the user.", "")
     return outcome
 
 
@@ -121,6 +124,7 @@ def _assemble() -> typer.Typer:
     commands: dict[str, Command] = {
         "study": study.study,
         "synthesize": synthesize.synthesize,
+        "evaluate": evaluate.evaluate,
         "train": train.train,
         "demo": demo.demo,
         "doctor": doctor.doctor,
