@@ -1,0 +1,90 @@
+"""Names of contrasts: every spelling of the field, what is guessed from a file name, and how surely."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_mrsynth.imaging.contrasts import KNOWN, canonical, guess_from_name, is_label_name, known
+
+NAMES = {
+    "BraTS2021_01484_t1": "T1w",
+    "BraTS2021_01484_t1ce": "T1ce",
+    "BraTS2021_01484_t2": "T2w",
+    "BraTS2021_01484_flair": "FLAIR",
+    "BraTS-GLI-00001-000-t1n": "T1w",
+    "BraTS-GLI-00001-000-t1c": "T1ce",
+    "BraTS-GLI-00001-000-t2w": "T2w",
+    "BraTS-GLI-00001-000-t2f": "FLAIR",
+    "patient07_T1W": "T1w",
+    "patient07_T1WKS": "T1ce",
+    "patient12_study2_T2W": "T2w",
+    "sub-01_ses-02_T1w": "T1w",
+    "sub-01_ce-gd_T1w": "T1ce",
+    "sub-01_ses-02_acq-3d_FLAIR": "FLAIR",
+    "sub-01_PDw": "PDw",
+    "sub-strokecase0009_ses-0001_dwi": "DWI",
+    "sub-strokecase0009_ses-0001_adc": "ADC",
+    "sub-01_T2starw": "T2star",
+    "IXI012-HH-1211-PD": "PDw",
+    "IXI012-HH-1211-MRA": "MRA",
+    "t1_mprage_sag_p2_iso": "T1w",
+    "t1_mpr_ax_post contrast": "T1ce",
+    "t2_tirm_tra_dark-fluid": "FLAIR",
+    "t2_space_dark-fluid_sag": "FLAIR",
+    "Ax T2 FLAIR": "FLAIR",
+    "Sag T1 FLAIR": "T1w",
+    "ax_t1_gd": "T1ce",
+    "T1POST_N4_noneck_reduced_winsor_regtoFLAIR_brain_N4_regtoMNI": "T1ce",
+    "T2_to_T1": "T2w",
+    "swi_mag": "SWI",
+    "FLAIR (synthetic)": "FLAIR",
+}
+
+
+@pytest.mark.parametrize(("stem", "contrast"), NAMES.items(), ids=NAMES)
+def test_the_contrast_is_guessed_from_a_file_name(stem, contrast):
+    guess = guess_from_name(stem)
+    assert guess.contrast == contrast
+    assert 0.5 < guess.confidence < 1
+    assert "in the name" in guess.reason
+
+
+@pytest.mark.parametrize("stem", ["image", "", "scan_003", "patient12", "sub-01_bold", "st1ff", "t", "12"])
+def test_a_name_without_a_contrast_gives_none(stem):
+    guess = guess_from_name(stem)
+    assert guess.contrast is None
+    assert guess.confidence == 0
+
+
+@pytest.mark.parametrize("contrast", KNOWN, ids=lambda contrast: contrast.name)
+def test_every_spelling_means_its_contrast_in_any_case(contrast):
+    for spelling in (*contrast.spellings, contrast.name):
+        assert canonical(spelling.upper()) == contrast.name
+    assert known(contrast.name) is contrast
+
+
+def test_no_spelling_means_two_contrasts():
+    spellings = [spelling for contrast in KNOWN for spelling in contrast.spellings]
+    assert len(spellings) == len(set(spellings))
+
+
+def test_an_unknown_contrast_keeps_the_name_its_user_gave():
+    assert canonical(" 7T MyFancySequence ") == "7T MyFancySequence"
+    assert known("7T") is None
+
+
+@pytest.mark.parametrize(
+    ("stem", "labels"),
+    [
+        ("BraTS2021_01484_seg", True),
+        ("patient07_consensus_gt", True),
+        ("patient12_study2_FLAIR_brainmask", True),
+        ("sub-01_ses-0001_msk", True),
+        ("patient10_gs", True),
+        ("bwsrsub-187_lesion", True),
+        ("BraTS2021_01484_t1", False),
+        ("sub-segovia_T1w", False),
+    ],
+)
+def test_a_name_says_whether_it_holds_labels(stem, labels):
+    assert is_label_name(stem) is labels
