@@ -15,6 +15,7 @@ from napari_mrsynth.io.decoded import MAX_VOXELS, Decoded, refusing_damage
 MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 PLAUSIBLE_MM = (0.01, 100.0)
 FORMS_APART_MM = 0.1
+_MGH_GOOD_RAS = 28  # offset of the flag that says whether the header has an orientation
 
 
 def decode_nifti(path: Path) -> Decoded:
@@ -56,12 +57,14 @@ def decode_mgh(path: Path) -> Decoded:
         If the file is damaged or not MGH.
     """
     import nibabel as nib
+    from nibabel.openers import ImageOpener
 
     with refusing_damage(path, "MGH"):
         image = nib.load(path, mmap=False)
         array = _voxels(image, path)
         matrix = np.array(image.affine, dtype=np.float64)
-        good = int(image.header["goodRASFlag"]) == 1
+        with ImageOpener(path) as file:  # nibabel fills the orientation in and forgets that it did
+            good = file.read(_MGH_GOOD_RAS + 2)[_MGH_GOOD_RAS:] != bytes(2)
     notes = () if good else ("the header gives no orientation: taken as coronal, as FreeSurfer does",)
     return Decoded(array, matrix, "mgz", notes=notes)
 
@@ -125,7 +128,7 @@ def _form_notes(header: Any, shape: tuple[int, ...]) -> tuple[str, ...]:
         return ()
     try:
         qform = header.get_qform()
-    except HeaderDataError:
+    except (HeaderDataError, ValueError):
         return ("the qform is damaged: the sform is used",)
     apart = _corners_apart(header.get_sform(), qform, shape[:3])
     if apart <= FORMS_APART_MM:
