@@ -38,7 +38,7 @@ def test_the_layers_import_only_downwards():
 def test_importing_the_package_is_quick_and_brings_nothing_heavy():
     code = (
         "import sys, time; before = set(sys.modules); began = time.perf_counter(); import napari_mrsynth; "
-        "print(time.perf_counter() - began); print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+        "print(time.perf_counter() - began); print(*{name.split('.')[0] for name in {*sys.modules} - before})"
     )
     seconds = []
     for _ in range(3):

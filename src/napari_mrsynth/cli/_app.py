@@ -132,7 +132,8 @@ def _assemble() -> typer.Typer:
     for name, function in commands.items():
         whole.command(name)(_taking_json(function))
     bundles = _group("The installed models: list them, show a card, verify the weights.")
-    for name, function in {"list": models.list_models, "show": models.show, "verify": models.verify}.items():
+    commands = {"list": models.list_models, "show": models.show, "verify": models.verify}
+    for name, function in commands.items():
         bundles.command(name)(_taking_json(function))
     whole.add_typer(bundles, name="models")
     return whole

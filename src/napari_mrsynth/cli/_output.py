@@ -8,14 +8,15 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Protocol, TypeVar
 
-from napari_mrsynth.progress import Progress
+from napari_mrsynth.progress import Progress, ProgressCallback
 
 Outcome = TypeVar("Outcome")
+REDRAW_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,33 +47,43 @@ class HasProgress(Protocol):
 
 
 def follow(work: Generator[Progress | HasProgress, None, Outcome]) -> Outcome:
-    """Run a generator to its end, showing its progress on standard error, and return its result.
+    """Run a generator to its end, showing its progress on standard error, and return its result."""
+    with closing(work), showing_progress() as show:
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            show(step if isinstance(step, Progress) else step.progress)
 
-    On a terminal one line is rewritten; elsewhere a line is printed per tenth of the work.
+
+@contextmanager
+def showing_progress() -> Iterator[ProgressCallback]:
+    """Yield a function that shows progress on standard error.
+
+    On a terminal one line is rewritten, and wiped at the end; elsewhere each tenth of the work gets a line.
     """
     live = sys.stderr.isatty()
-    shown_at, shown_tenth, wrote = 0.0, -1, False
-    try:
-        while True:
-            step = next(work)
-            progress = step if isinstance(step, Progress) else step.progress
-            tenth = int(10 * progress.fraction)
-            now = time.monotonic()
-            if live and now - shown_at >= 0.1:
-                sys.stderr.write(f"\r\x1b[2K{progress}")
-                shown_at, wrote = now, True
-            elif not live and tenth > shown_tenth:
-                sys.stderr.write(f"{progress}\n")
-            shown_tenth = max(tenth, shown_tenth)
+    shown_at, shown_tenth = -1.0, -1
+
+    def show(progress: Progress) -> None:
+        nonlocal shown_at, shown_tenth
+        tenth, now = int(10 * progress.fraction), time.monotonic()
+        if live and now - shown_at >= REDRAW_SECONDS:
+            sys.stderr.write(f"\r\x1b[2K{progress}")
             sys.stderr.flush()
-    except StopIteration as end:
-        outcome: Outcome = end.value
-        return outcome
+            shown_at = now
+        elif not live and tenth > shown_tenth:
+            say(str(progress))
+        shown_tenth = max(tenth, shown_tenth)
+
+    try:
+        yield show
     finally:
-        if wrote:
+        if shown_at > 0:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
-        work.close()
 
 
 def say(text: str) -> None:

@@ -7,25 +7,33 @@ from typing import Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute
+from napari_mrsynth.cli._output import Report, absolute, showing_progress
 from napari_mrsynth.errors import ConfigError
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Values that differ from the file's: optimiser.lr=1e-4"),
+    typer.Argument(metavar="KEY=VALUE", help="Values that differ from the file's: optim.steps=1000"),
 ]
 
 
 def train(config: Config, overrides: Overrides = None) -> Report:
-    """Train a model and save it as a bundle."""
+    """Train a model as a configuration says, and save it as a bundle; resumes where it was interrupted."""
     path = absolute(config)
     if not path.is_file():
         raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
-    for override in overrides or []:
-        if "=" not in override:
-            raise ConfigError(f"{override!r} is not KEY=VALUE.", hint="For example: optimiser.lr=1e-4")
     from napari_mrsynth.training.run import train as run
 
-    outcome = run(path, tuple(overrides or ()))
-    return Report({"outcome": outcome}, str(outcome))
+    with showing_progress() as show:
+        outcome = run(path, tuple(overrides or ()), show)
+    payload = {
+        "bundle": outcome.bundle,
+        "folder": outcome.folder,
+        "steps": outcome.steps,
+        "skipped": [{"subject": subject, "reason": reason} for subject, reason in outcome.skipped],
+        "results": outcome.results,
+    }
+    lines = [f"Bundle: {outcome.bundle}", f"Steps taken: {outcome.steps}"]
+    lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]
+    lines.append(f"Use it with --bundle {outcome.bundle}")
+    return Report(payload, "\n".join(lines))
