@@ -109,6 +109,25 @@ def test_the_mean_of_the_whole_ssim_map_inside_its_border_is_scikit_images_figur
     assert score(pred, truth, brain=inner).regions["brain"].ssim == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_flat_window_sees_each_slice_by_itself(images):
+    pred, truth, brain, _ = images
+    span = float(truth[brain].max() - truth[brain].min())
+    total = 0.0
+    for made, real, inside in zip(pred, truth, brain, strict=True):
+        _, similarity = structural_similarity(
+            real.astype(float),
+            made.astype(float),
+            data_range=span,
+            gaussian_weights=True,
+            use_sample_covariance=False,
+            full=True,
+        )
+        total += similarity[inside].sum()
+    order = np.random.default_rng(1).permutation(len(pred))
+    flat = score(pred[order], truth[order], brain=brain[order], in_plane=True)
+    assert flat.regions["brain"].ssim == pytest.approx(total / np.count_nonzero(brain), rel=1e-6)
+
+
 def test_scores_do_not_depend_on_a_larger_field_of_view_or_on_the_axis_order(images):
     pred, truth, brain, lesions = images
     small = score(pred, truth, brain=brain, lesions=lesions)

@@ -96,6 +96,7 @@ def score(
     lesions: NDArray[np.generic] | None = None,
     field: NDArray[np.generic] | None = None,
     regions: Sequence[str] = NAMES,
+    in_plane: bool = False,
 ) -> Scores:
     """Score a prediction against the truth, voxel by voxel on one grid.
 
@@ -111,6 +112,9 @@ def score(
         Where both images were measured (not 0); ``whole`` is this field. By default everywhere.
     regions : sequence of str
         Which regions to score; leaving ``whole`` out saves most of the time on large fields of view.
+    in_plane : bool
+        Whether ssim's window is flat, each slice of the first axis by itself; for slices that are not
+        neighbours.
 
     Raises
     ------
@@ -145,7 +149,7 @@ def score(
             hint="Check that the truth and the mask belong together.",
         )
     means = float(pred[inside].mean(dtype=np.float64)), float(known.mean(dtype=np.float64))
-    similarity = _similarity(pred, truth, masks, data_range)
+    similarity = _similarity(pred, truth, masks, data_range, in_plane)
     figures = {
         name: _figures(pred[mask], truth[mask], means, similarity[name], data_range)
         for name, mask in masks.items()
@@ -185,12 +189,16 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
 
 
 def _similarity(
-    pred: NDArray[np.generic], truth: NDArray[np.generic], masks: Mapping[str, Mask], data_range: float
+    pred: NDArray[np.generic],
+    truth: NDArray[np.generic],
+    masks: Mapping[str, Mask],
+    data_range: float,
+    in_plane: bool,
 ) -> dict[str, float]:
     """Average the SSIM map over each region, one slab of the map in memory at a time."""
     union = np.logical_or.reduce(list(masks.values()))
     totals = dict.fromkeys(masks, 0.0)
-    for box, values in ssim_map(pred, truth, data_range, union):
+    for box, values in ssim_map(pred, truth, data_range, union, in_plane=in_plane):
         for name, mask in masks.items():
             totals[name] += float(values[mask[box]].sum())
     return {name: total / np.count_nonzero(masks[name]) for name, total in totals.items()}

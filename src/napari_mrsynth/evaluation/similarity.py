@@ -20,7 +20,12 @@ SLAB = 24
 
 
 def ssim_map(
-    pred: NDArray[np.generic], truth: NDArray[np.generic], data_range: float, where: Mask
+    pred: NDArray[np.generic],
+    truth: NDArray[np.generic],
+    data_range: float,
+    where: Mask,
+    *,
+    in_plane: bool = False,
 ) -> Iterator[tuple[Box, NDArray[np.float64]]]:
     """Yield the structural similarity around every voxel of a mask, in slabs along the first axis.
 
@@ -35,6 +40,8 @@ def ssim_map(
         Full scale, above 0.
     where : ndarray of bool, shape (i, j, k)
         The map is made over this mask's bounding box.
+    in_plane : bool
+        Whether the window is flat: each slice of the first axis by itself.
 
     Yields
     ------
@@ -46,25 +53,30 @@ def ssim_map(
     from skimage.metrics import structural_similarity
 
     whole = box_of(where)
-    for start in range(whole[0].start, whole[0].stop, SLAB):
-        box = (slice(start, min(start + SLAB, whole[0].stop)), whole[1], whole[2])
+    step = 1 if in_plane else SLAB
+    reach = (0 if in_plane else REACH, REACH, REACH)
+    core = tuple(slice(side, -side or None) for side in reach)
+    for start in range(whole[0].start, whole[0].stop, step):
+        box = (slice(start, min(start + step, whole[0].stop)), whole[1], whole[2])
+        images = [_surrounded(image, box, reach) for image in (truth, pred)]
+        if in_plane:
+            images = [image[0] for image in images]
         _, values = structural_similarity(
-            _surrounded(truth, box),
-            _surrounded(pred, box),
+            *images,
             data_range=data_range,
             gaussian_weights=True,
             sigma=SIGMA,
             use_sample_covariance=False,
             full=True,
         )
-        yield box, values[REACH:-REACH, REACH:-REACH, REACH:-REACH]
+        yield box, (values[None] if in_plane else values)[core]
 
 
-def _surrounded(image: NDArray[np.generic], box: Box) -> NDArray[np.float64]:
+def _surrounded(image: NDArray[np.generic], box: Box, reach: tuple[int, int, int]) -> NDArray[np.float64]:
     """Cut a box and the window's reach around it, mirrored where the volume ends."""
     cut, missing = [], []
-    for side, length in zip(box, image.shape, strict=True):
-        low, high = side.start - REACH, side.stop + REACH
+    for side, far, length in zip(box, reach, image.shape, strict=True):
+        low, high = side.start - far, side.stop + far
         cut.append(slice(max(low, 0), min(high, length)))
         missing.append((max(-low, 0), max(high - length, 0)))
     return np.pad(image[tuple(cut)].astype(np.float64), missing, mode="symmetric")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import ContrastError, GridError
 from napari_mrsynth.evaluation.regions import box_of
+
+if TYPE_CHECKING:
+    from napari_mrsynth.training.prepared import Prepared
 
 FloatArray = NDArray[np.float32]
 
@@ -53,6 +57,12 @@ class Case:
                 )
         if not self.brain.any():
             raise GridError(f"The brain mask of {self.name} is empty.", hint="Give another mask.")
+
+    @classmethod
+    def of(cls, patient: Prepared) -> Case:
+        """Take a prepared patient as it is; it was normalised by its foreground mean."""
+        scans = {contrast: patient.volume(contrast) for contrast in patient.contrasts}
+        return cls(patient.subject, scans, patient.mask, patient.lesions)
 
     @classmethod
     def cropped(
@@ -113,8 +123,19 @@ class Case:
             self._smoothed[key] = gaussian_filter(self.scan(contrast), sigma, mode="constant", truncate=3.0)
         return self._smoothed[key]
 
-    def filled(self, values: NDArray[np.floating]) -> FloatArray:
-        """Put one value per brain voxel (in the order of `voxels`) into a volume, 0 elsewhere."""
+    @cached_property
+    def moments(self) -> NDArray[np.float64]:
+        """Sums over the brain of the products of every two contrasts, in `scans` order and then a constant 1.
+
+        Shape (n + 1, n + 1): all that least squares needs to know of the patient, for any subset and target.
+        """
+        columns = [self.scans[contrast].flat[self.voxels] for contrast in self.scans]
+        table = np.stack([*columns, np.ones(self.voxels.size, np.float32)]).astype(np.float64)
+        products: NDArray[np.float64] = table @ table.T
+        return products
+
+    def filled(self, values: NDArray[np.floating], voxels: NDArray[np.intp]) -> FloatArray:
+        """Put one value per flat index of `voxels` into a volume (S, A, R), 0 elsewhere."""
         volume = np.zeros(self.brain.shape, np.float32)
-        volume.flat[self.voxels] = values
+        volume.flat[voxels] = values
         return volume

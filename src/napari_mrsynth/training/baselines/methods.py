@@ -13,6 +13,10 @@ from napari_mrsynth.training.baselines.case import Case, FloatArray
 from napari_mrsynth.training.baselines.features import SIGMAS, patch_features
 
 T = TypeVar("T")
+Voxels = NDArray[np.intp]
+
+BLOCK = 200_000
+"""Voxels whose features the forest holds at once."""
 
 
 class Baseline(Protocol):
@@ -21,11 +25,30 @@ class Baseline(Protocol):
     name: str
 
     def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
-        """Learn to make `target` from `subset`; forgets what was learnt before."""
+        """Learn to make `target` from `subset`; forgets what was learnt before.
+
+        Raises
+        ------
+        ContrastError
+            If there is no patient or no input, the target is among the inputs, or a patient lacks a contrast.
+        """
         ...
 
-    def predict(self, patient: Case) -> FloatArray:
-        """Make the target for a patient, shape (S, A, R), in foreground means, 0 outside the brain."""
+    def predict(self, patient: Case, voxels: Voxels | None = None) -> FloatArray:
+        """Make the target for a patient.
+
+        Parameters
+        ----------
+        patient : Case
+            With the contrasts of the subset.
+        voxels : ndarray of int, shape (n,), optional
+            Flat indices to predict; by default the whole brain.
+
+        Returns
+        -------
+        ndarray of float32, shape (S, A, R)
+            In foreground means; 0 at all other voxels.
+        """
         ...
 
 
@@ -42,20 +65,23 @@ class MeanImage:
         self.level: float | None = None
 
     def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
-        """Take the mean of the patients' foreground means."""
+        """Take the mean of the patients' means over the brain."""
         _require_patients(patients, subset, target)
-        self.level = float(np.mean([_brain_values(case, target).mean(dtype=np.float64) for case in patients]))
+        means = [case.scan(target).flat[case.voxels].mean(dtype=np.float64) for case in patients]
+        self.level = float(np.mean(means))
         return self
 
-    def predict(self, patient: Case) -> FloatArray:
-        """Return the same value at every brain voxel."""
-        return patient.filled(np.full(patient.voxels.size, _fitted(self.level, self.name), np.float32))
+    def predict(self, patient: Case, voxels: Voxels | None = None) -> FloatArray:
+        """Return the same value everywhere."""
+        voxels = patient.voxels if voxels is None else voxels
+        level = _fitted(self.level, self.name)
+        return patient.filled(np.full(voxels.size, level, np.float32), voxels)
 
 
 class LinearRegression:
     """Least squares per voxel: the present contrasts' intensities and an intercept.
 
-    Every brain voxel of every training patient counts once (exact normal equations in float64, no sampling).
+    Every brain voxel of every training patient counts once: exact normal equations in float64, no sampling.
     """
 
     name = "linear"
@@ -71,19 +97,20 @@ class LinearRegression:
         size = len(self.subset) + 1
         gram, moment = np.zeros((size, size)), np.zeros(size)
         for case in patients:
-            inputs = self._design(case)
-            gram += inputs.T @ inputs
-            moment += inputs.T @ _brain_values(case, target).astype(np.float64)
+            order = [_column(case, contrast) for contrast in self.subset] + [len(case.scans)]
+            gram += case.moments[np.ix_(order, order)]
+            moment += case.moments[order, _column(case, target)]
         self.weights = np.asarray(np.linalg.lstsq(gram, moment, rcond=None)[0], np.float64)
         return self
 
-    def predict(self, patient: Case) -> FloatArray:
+    def predict(self, patient: Case, voxels: Voxels | None = None) -> FloatArray:
         """Apply the weights voxel by voxel."""
-        return patient.filled(self._design(patient) @ _fitted(self.weights, self.name))
-
-    def _design(self, case: Case) -> NDArray[np.float64]:
-        columns = [_brain_values(case, contrast).astype(np.float64) for contrast in self.subset]
-        return np.stack([*columns, np.ones(case.voxels.size)], axis=1)
+        voxels = patient.voxels if voxels is None else voxels
+        *slopes, intercept = _fitted(self.weights, self.name)
+        values = np.full(voxels.size, intercept)
+        for contrast, slope in zip(self.subset, slopes, strict=True):
+            values += slope * patient.scan(contrast).flat[voxels]
+        return patient.filled(values, voxels)
 
 
 class RandomForest:
@@ -157,25 +184,21 @@ class RandomForest:
         self._forest = forest.fit(np.concatenate(tables), np.concatenate(values))
         return self
 
-    def predict(self, patient: Case, chunk: int = 200_000) -> FloatArray:
-        """Predict every brain voxel, `chunk` voxels at a time."""
-        return patient.filled(self.predict_at(patient, patient.voxels, chunk))
-
-    def predict_at(self, patient: Case, voxels: NDArray[np.intp], chunk: int = 200_000) -> FloatArray:
-        """Predict the voxels of these flat indices, shape (n,)."""
+    def predict(self, patient: Case, voxels: Voxels | None = None) -> FloatArray:
+        """Average the trees' answers, a block of voxels at a time."""
         forest = _fitted(self._forest, self.name)
+        voxels = patient.voxels if voxels is None else voxels
         values = np.empty(voxels.size, np.float32)
-        for start in range(0, voxels.size, chunk):
-            part = voxels[start : start + chunk]
-            values[start : start + chunk] = forest.predict(
-                patch_features(patient, self.subset, part, sigmas=self.sigmas)
-            )
-        return values
+        for start in range(0, voxels.size, BLOCK):
+            part = voxels[start : start + BLOCK]
+            features = patch_features(patient, self.subset, part, sigmas=self.sigmas)
+            values[start : start + BLOCK] = forest.predict(features)
+        return patient.filled(values, voxels)
 
 
-def _brain_values(case: Case, contrast: str) -> FloatArray:
-    values: FloatArray = case.scan(contrast).flat[case.voxels]
-    return values
+def _column(case: Case, contrast: str) -> int:
+    case.scan(contrast)  # raises where the patient does not have it
+    return list(case.scans).index(contrast)
 
 
 def _require_patients(patients: Sequence[Case], subset: Sequence[str], target: str) -> None:
