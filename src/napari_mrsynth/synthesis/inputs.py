@@ -1,0 +1,84 @@
+"""The inputs as a model sees them: in its frame, normalised, nothing outside the brain."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mrsynth.bundles import Card
+from napari_mrsynth.imaging import Study
+from napari_mrsynth.preprocess.frame import WorkingFrame
+from napari_mrsynth.preprocess.normalise import Normalisation, fit
+from napari_mrsynth.synthesis.cache import ByteCache
+from napari_mrsynth.synthesis.slabs import MARGIN
+
+
+@dataclass(frozen=True)
+class FramedInput:
+    """One contrast, ready to be encoded.
+
+    Attributes
+    ----------
+    key : hashable
+        Equal for equal voxels in an equal frame.
+    array : ndarray of float32, shape (S, A, R)
+        Normalised; zero outside the brain.
+    normalisation : Normalisation
+        How it was normalised.
+    """
+
+    key: Hashable
+    array: NDArray[np.float32]
+    normalisation: Normalisation
+
+
+@dataclass(frozen=True)
+class Framing:
+    """A model's frame on a study, with the key that equal frames share."""
+
+    key: Hashable
+    frame: WorkingFrame
+
+
+def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
+    """Lay a model's frame around a study's brain mask (which must be there)."""
+    mask = study.mask
+    key = (
+        study.grid.shape,
+        study.grid.affine.matrix.tobytes(),
+        mask.fingerprint if mask is not None else None,
+        card.spacing_mm,
+    )
+    frame = cache.get(("frame", key))
+    if frame is None:
+        frame = WorkingFrame.of(study, card.spacing_mm, MARGIN)
+        cache.put(("frame", key), frame, frame.mask.nbytes)
+    return Framing(key, frame)
+
+
+def frame_input(study: Study, contrast: str, card: Card, framing: Framing, cache: ByteCache) -> FramedInput:
+    """Bring one contrast of a study into a model's frame and normalise it.
+
+    Raises
+    ------
+    InputError
+        If the scan is empty or constant within the brain.
+    """
+    member = study.members[contrast]
+    method = str(card.normalisation["method"])
+    motion = b"" if member.motion.is_identity else member.motion.matrix.tobytes()
+    key = (member.native.fingerprint, motion, framing.key, method)
+    found: FramedInput | None = cache.get(("input", key))
+    if found is not None:
+        return found
+    mask = framing.frame.mask
+    raw = framing.frame.bring(member)
+    normalisation = fit(raw, mask, method)
+    array = normalisation.apply(raw)
+    array[~mask] = 0
+    framed = FramedInput(key, array, normalisation)
+    cache.put(("input", key), framed, array.nbytes)
+    return framed
