@@ -103,9 +103,11 @@ def _models() -> dict[str, list[str]]:
 
 def _caches() -> dict[str, int | None]:
     """Return the folders this project writes to by itself, and their bytes."""
-    from platformdirs import user_cache_path, user_data_path
+    from platformdirs import user_data_path
 
-    folders = [path("napari-mrsynth", appauthor=False) for path in (user_cache_path, user_data_path)]
+    from napari_mrsynth.samples import cache_folder
+
+    folders = [cache_folder(), user_data_path("napari-mrsynth", appauthor=False)]
     return {
         str(folder): sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
         if folder.is_dir()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +12,16 @@ import typer
 
 from napari_mrsynth.cli._output import Report, absolute, follow, say
 from napari_mrsynth.cli.study import Paths
-from napari_mrsynth.errors import ContrastError, MrsynthError, OutputError
+from napari_mrsynth.errors import BundleError, ContrastError, OutputError
 
 if TYPE_CHECKING:
+    from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.imaging import Study, Volume
     from napari_mrsynth.io import PatientFiles
     from napari_mrsynth.synthesis import Result
+
+
+AUTO = "auto"
 
 
 class Device(StrEnum):
@@ -35,6 +39,7 @@ class Precision(StrEnum):
     AUTO = "auto"
     FP32 = "fp32"
     BF16 = "bf16"
+    FP16 = "fp16"
 
 
 def synthesize(
@@ -44,7 +49,7 @@ def synthesize(
         str | None,
         typer.Option(metavar="CONTRAST[,...]", help="What to make it from; by default all that is there."),
     ] = None,
-    bundle: Annotated[str, typer.Option(metavar="ID", help="The model; see `mrsynth models list`.")] = "auto",
+    bundle: Annotated[str, typer.Option(metavar="ID", help="The model; see `mrsynth models list`.")] = AUTO,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the results are written.")] = Path(),
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.AUTO,
     precision: Annotated[Precision, typer.Option(help="Numbers to compute with.")] = Precision.AUTO,
@@ -60,34 +65,32 @@ def synthesize(
     ] = False,
 ) -> Report:
     """Make the wanted contrasts and write each as NIfTI with its provenance beside it."""
+    from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.io import read_patient
+    from napari_mrsynth.preprocess.study import align_study
     from napari_mrsynth.synthesis import Engine, Request
 
     began = time.perf_counter()
-    folder = _writable(out)
     files = read_patient(*paths)
+    store = BundleStore()
     wanted = _names(want, "--want")
-    used = _names(use, "--use") if use is not None else _usable(files, wanted)
-    _require_apart(wanted, used)
-    study = _study(files, used, reference, mask)
+    used = _names(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
+    volumes = _chosen(files, used, reference)
+    model = _model(store, bundle, used, wanted)
+    folder = _writable(out)
+    study = _study(files, volumes, used, reference, mask)
     if align:
-        from napari_mrsynth.preprocess.study import align_study
-
         study = follow(align_study(study))
         _tell_motions(study)
-    study = study.using(used)
     request = Request(
         wanted=wanted,
         used=used,
-        bundle=bundle,
+        bundle=model,
         device=device.value,
         precision=precision.value,
         source_map=source_map,
     )
-    engine = Engine()
-    problem = engine.check(study, request)
-    if problem is not None:
-        raise ContrastError(problem)
+    engine = Engine(store)
     result = follow(engine.run(study, request))
     outputs = _write(result, study, folder)
     warnings = list(dict.fromkeys([*_notes(files, study), *result.warnings]))
@@ -121,39 +124,57 @@ def _names(text: str, option: str) -> tuple[str, ...]:
     return names
 
 
-def _usable(files: PatientFiles, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return all that is there and not wanted."""
-    return tuple(v.contrast for v in files.volumes if v.contrast and v.contrast not in wanted)
+def _readable(
+    files: PatientFiles, wanted: tuple[str, ...], store: BundleStore, bundle: str
+) -> tuple[str, ...]:
+    """Return what is there, not wanted and read by the model (by the one that reads most, if it is open)."""
+    here = [v.contrast for v in files.volumes if v.contrast and v.contrast not in wanted]
+    cards = store.cards() if bundle == AUTO else [store.get(bundle).card]
+    options = [tuple(name for name in here if name in c.inputs) for c in cards if set(wanted) <= {*c.outputs}]
+    return max(options, key=len, default=()) or tuple(here)
 
 
-def _require_apart(wanted: tuple[str, ...], used: tuple[str, ...]) -> None:
-    both = [name for name in wanted if name in used]
-    if both:
-        raise ContrastError(
-            f"{', '.join(both)} is both used and wanted.", hint="Take it out of --use or of --want."
-        )
-
-
-def _study(
-    files: PatientFiles, used: tuple[str, ...], reference: str | None, mask_file: Path | None
-) -> Study:
-    """Build the study from the scans in use (and the reference) alone, as if the others were missing."""
+def _chosen(files: PatientFiles, used: tuple[str, ...], reference: str | None) -> list[Volume]:
+    """Return the scans in use (and the reference) alone: the study is as if the others were missing."""
     from napari_mrsynth.imaging.contrasts import canonical
-    from napari_mrsynth.io import read_image
-    from napari_mrsynth.preprocess.study import build_study
 
     here = {volume.contrast: volume for volume in files.volumes if volume.contrast}
-    chosen = canonical(reference) if reference else None
-    for name in (*used, *([chosen] if chosen else [])):
+    names = dict.fromkeys([*used, *([canonical(reference)] if reference else [])])
+    for name in names:
         if name not in here:
             unnamed = ", ".join(volume.name for volume in files.volumes if not volume.contrast)
             hint = f"If {unnamed} is it, give it as {name}=FILE." if unnamed else "See `mrsynth study PATH`."
             raise ContrastError(
                 f"There is no {name} here, only {', '.join(here) or 'none known'}.", hint=hint
             )
-    volumes: Iterable[Volume] = [v for name, v in here.items() if name in used or name == chosen]
-    mask = read_image(absolute(mask_file), kind="labels") if mask_file else files.mask
-    return build_study(list(volumes), name=files.name, reference=chosen, mask=mask, lesions=files.lesions)
+    return [here[name] for name in names]
+
+
+def _model(store: BundleStore, bundle: str, used: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """Return the model's id, or refuse what it cannot do before the long work starts."""
+    if bundle == AUTO:
+        return store.default(used, wanted).id
+    reason = store.get(bundle).card.explain(used, wanted)
+    if reason is not None:
+        raise BundleError(reason, hint=f"See `mrsynth models show {bundle}`.")
+    return bundle
+
+
+def _study(
+    files: PatientFiles,
+    volumes: list[Volume],
+    used: tuple[str, ...],
+    reference: str | None,
+    mask_file: Path | None,
+) -> Study:
+    from napari_mrsynth.imaging.contrasts import canonical
+    from napari_mrsynth.io import read_image
+    from napari_mrsynth.preprocess.study import build_study
+
+    mask = files.mask if mask_file is None else read_image(absolute(mask_file), kind="labels")
+    on = canonical(reference) if reference else None
+    study = build_study(volumes, name=files.name, reference=on, mask=mask, lesions=files.lesions)
+    return study.using(used)
 
 
 def _tell_motions(study: Study) -> None:
@@ -183,24 +204,20 @@ def _writable(folder: Path) -> Path:
         raise OutputError(
             f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder with --out."
         ) from error
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")
     return folder
 
 
 def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]]:
     from napari_mrsynth.io import derivative_name, write_volume
 
-    written: list[Path] = []
     outputs: list[dict[str, object]] = []
-    try:
-        for contrast, volume in result.outputs.items():
-            path = folder / derivative_name(study.name, contrast)
-            written.append(write_volume(path, volume, provenance=result.provenance[contrast]))
-            outputs.append({"contrast": contrast, "path": written[-1]})
-        if result.source_map is not None:
-            path = folder / derivative_name(study.name, "sourcemap")
-            outputs.append({"contrast": "sourcemap", "path": write_volume(path, result.source_map)})
-    except MrsynthError:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+    for contrast, volume in result.outputs.items():
+        path = folder / derivative_name(study.name, contrast)
+        path = write_volume(path, volume, provenance=result.provenance[contrast])
+        outputs.append({"contrast": contrast, "path": path})
+    if result.source_map is not None:
+        path = write_volume(folder / derivative_name(study.name, "sourcemap"), result.source_map)
+        outputs.append({"contrast": "sourcemap", "path": path})
     return outputs
