@@ -76,6 +76,8 @@ KNOWN: tuple[Contrast, ...] = (
 _BY_NAME = {contrast.name: contrast for contrast in KNOWN}
 _BY_SPELLING = {spelling: contrast for contrast in KNOWN for spelling in contrast.spellings}
 _TARGET_WORDS = frozenset({"to", "regto", "into", "registeredto"})
+_AGENT_WORDS = frozenset({"post", "gd", "gad", "gado", "gadolinium", "ce", "km", "enhanced"})
+_NOT_AGENT = frozenset({"op", "surgery", "surgical", "treatment", "rt", "therapy"})
 LABEL_WORDS = frozenset(
     {"seg", "mask", "msk", "label", "labels", "gt", "gs", "lesion", "lesions", "roi", "dseg", "brainmask"}
     | {"consensus", "groundtruth", "annotation"}
@@ -123,7 +125,8 @@ def guess_from_name(stem: str) -> Guess:
 
     The last recognised word wins (names run from patient to contrast); two neighbouring words are tried
     together first, so that ``t1_ce`` is T1ce and not T1w. A word after ``to`` names what a scan was
-    registered to and is passed over (``T2_to_T1`` is T2w). A ``ce-`` entity (BIDS) makes T1w T1ce.
+    registered to and is passed over (``T2_to_T1`` is T2w). A ``ce-`` entity (BIDS), or a later word such as
+    ``post`` or ``gd``, makes T1w T1ce.
     """
     words = _words(stem)
     words = [word for before, word in zip(["", *words], words, strict=False) if before not in _TARGET_WORDS]
@@ -134,10 +137,18 @@ def guess_from_name(stem: str) -> Guess:
             found = _BY_SPELLING.get(chunk)
             if found is None or (length == 2 and end < 2):
                 continue
-            name = "T1ce" if enhanced and found.name == "T1w" else found.name
+            name = found.name
+            if name == "T1w" and (enhanced or _says_enhanced(words[end:])):
+                name = "T1ce"
             at_end = end == len(words)
             return Guess(name, 0.95 if at_end else 0.75, f"“{chunk}” in the name")
     return Guess(None, 0.0, "nothing in the name is a known contrast")
+
+
+def _says_enhanced(words: list[str]) -> bool:
+    """Whether the words after T1 speak of contrast agent (``post``, but not ``post op``)."""
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    return any(word in _AGENT_WORDS and after not in _NOT_AGENT for word, after in pairs)
 
 
 def _words(stem: str) -> list[str]:
