@@ -41,7 +41,7 @@ class Tissue:
 
 
 # Grey and white matter: Stanisz et al. 2005; their water: Oros-Peusquens et al. 2019; cerebrospinal fluid:
-# rounded from the subarachnoid (4309, 1886 ms) and ventricular (4454, 2373 ms) values of Li et al. 2023.
+# between the subarachnoid (4309, 1886 ms) and ventricular (4454, 2373 ms) values of PMC10696635.
 WHITE = Tissue(1084.0, 69.0, 0.691)
 GREY = Tissue(1820.0, 99.0, 0.837)
 FLUID = Tissue(4350.0, 2000.0, 1.0)
