@@ -189,7 +189,7 @@ class AnySubsetNetwork(nn.Module):
     encoder : ``unet`` or ``residual``
     decoder : ``shallow`` (one per output) or ``residual`` (one trunk, a head per output)
     fusion : ``max``, ``mean`` or ``max-mean-spread``
-        The last gives the decoder the maximum, mean and standard deviation over the present latents.
+        The last gives the decoder the maximum, mean and mean absolute deviation of the present latents.
     latent : int
         Channels of the shared latent.
     encoder_widths, decoder_widths : sequence of int
@@ -262,15 +262,20 @@ class AnySubsetNetwork(nn.Module):
         """Fuse the present latents voxel by voxel; parts of the fusion are stacked along the channels."""
         if len(latents) == 1 and self.fusion in ("max", "mean"):
             return latents[0]
-        stack = torch.stack(tuple(latents))
+        first, *others = latents
+        largest = total = first
+        for z in others:
+            largest = torch.maximum(largest, z)
+            total = total + z
         if self.fusion == "max":
-            return stack.amax(dim=0)
+            return largest
+        mean = total / len(latents)
         if self.fusion == "mean":
-            return stack.mean(dim=0)
-        spread = torch.zeros_like(stack[0])
-        if len(latents) > 1:
-            spread = (stack.var(dim=0, correction=0) + 1e-6).sqrt()
-        return torch.cat([stack.amax(dim=0), stack.mean(dim=0), spread], dim=1)
+            return mean
+        spread = torch.zeros_like(mean)
+        for z in latents:
+            spread = spread + (z - mean).abs()
+        return torch.cat([largest, mean, spread / len(latents)], dim=1)
 
     def decode(self, fused: Tensor, wanted: Sequence[str] | None = None) -> Tensor:
         """Decode a fused latent to (B, len(wanted), H, W); all outputs, in order, where `wanted` is None."""

@@ -1,0 +1,123 @@
+"""One training step of the any-subset system: encode every input once, decode several subsets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_mrsynth.networks.registry import build
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
+
+
+class AnySubsetTraining(nn.Module):
+    """The network and its objective.
+
+    Parameters
+    ----------
+    network : mapping
+        ``name`` and parameters, as on a card.
+    contrasts : sequence of str
+        Order of the contrasts in a batch.
+    objective : mapping
+        Fields of :class:`Objective`.
+    spread : sequence of float
+        Standard deviation of each contrast over the training patients.
+    """
+
+    def __init__(
+        self,
+        network: Mapping[str, Any],
+        contrasts: Sequence[str],
+        objective: Mapping[str, Any],
+        spread: Sequence[float],
+    ) -> None:
+        super().__init__()
+        params = {key: value for key, value in network.items() if key != "name"}
+        built = build(str(network["name"]), params)
+        if not isinstance(built, AnySubsetNetwork):
+            raise TypeError(f"{network['name']!r} is not an any-subset network")
+        self.network = built
+        self.contrasts = tuple(contrasts)
+        self.objective = Objective(**objective)
+        unit = torch.tensor([float(s) for s in spread])
+        self.scale: Tensor
+        self.register_buffer("scale", unit if self.objective.balanced else torch.ones_like(unit))
+
+    @property
+    def neighbours(self) -> int:
+        """Slices wanted on each side."""
+        return self.network.neighbours
+
+    def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the cost and its terms for one batch.
+
+        Parameters
+        ----------
+        inputs : Tensor, (B, contrast, 1 + 2 neighbours, H, W)
+            As the network sees them (augmented).
+        truth : Tensor, (B, contrast, H, W)
+            As it should make them.
+        mask : Tensor of bool, (B, H, W)
+            Brain.
+        rng : torch.Generator
+            For the subsets.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``loss``, ``fused``, ``individual``, ``variance``; scalars.
+        """
+        names = self.network.inputs
+        latents = self.network.align(
+            [self.network.encode(c, _channels_last(inputs[:, self.contrasts.index(c)])) for c in names]
+        )
+        weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
+        outputs = [self.contrasts.index(c) for c in self.network.outputs]
+        truth, scale = truth[:, outputs], self.scale[outputs]
+        zero = torch.zeros((), device=truth.device)
+        terms = {"fused": zero, "individual": zero}
+        for subset in self._subsets(rng):
+            made = self.network.decode(self.network.fuse([latents[i] for i in subset]))
+            given = {names[i] for i in subset}
+            counts = torch.tensor([float(c not in given) for c in self.network.outputs]).to(truth)
+            if not self._predicts_inputs and not bool(counts.any()):
+                continue
+            share = torch.ones_like(counts) if self._predicts_inputs else counts
+            error = self.objective.error(made, truth, weight * share[:, None, None], scale)
+            kind = "individual" if len(subset) == 1 else "fused"
+            terms[kind] = terms[kind] + error
+        terms["variance"] = latent_variance(latents)
+        loss = (
+            terms["fused"]
+            + self.objective.individual * terms["individual"]
+            + self.objective.variance * terms["variance"]
+        )
+        return {"loss": loss, **terms}
+
+    @property
+    def _predicts_inputs(self) -> bool:
+        """Whether inputs and outputs are different contrasts, so that nothing is asked of itself."""
+        return not set(self.network.inputs) & set(self.network.outputs)
+
+    def _subsets(self, rng: torch.Generator) -> list[list[int]]:
+        count = len(self.network.inputs)
+        if self.objective.subsets == "all":
+            everything = [list(range(count))] if count > 1 else []
+            if not self._predicts_inputs and count > 1:
+                # Each output has its own "all inputs": every contrast but itself.
+                everything = [[i for i in range(count) if i != left] for left in range(count)]
+            return [*everything, *([i] for i in range(count))]
+        largest = count if self._predicts_inputs else count - 1
+        order = torch.randperm(count, generator=rng).tolist()
+        drawn = [order[:1]]
+        for size in range(2, largest + 1):
+            drawn.append(torch.randperm(count, generator=rng).tolist()[:size])
+        return drawn
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,71 @@
+"""Synthesis of prepared patients, for measuring a training: every subset of inputs, every other contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_mrsynth.systems import Predictor
+from napari_mrsynth.training.prepared import Prepared
+
+
+def pairs(inputs: Sequence[str], outputs: Sequence[str]) -> list[tuple[tuple[str, ...], str]]:
+    """List every (subset, target): all non-empty subsets of the inputs other than the target."""
+    found = []
+    for target in outputs:
+        others = [contrast for contrast in inputs if contrast != target]
+        for size in range(1, len(others) + 1):
+            found += [(subset, target) for subset in combinations(others, size)]
+    return found
+
+
+def synthesise(
+    predictor: Predictor, patient: Prepared, requests: Sequence[tuple[tuple[str, ...], str]], batch: int = 8
+) -> dict[tuple[tuple[str, ...], str], NDArray[np.float32]]:
+    """Synthesise a prepared patient for several (subset, target) requests, encoding each input once.
+
+    Returns
+    -------
+    dict of request to ndarray, (S, A, R) float32
+        Normalised units, 0 outside the brain.
+    """
+    depth, height, width = patient.mask.shape
+    made = {request: np.zeros((depth, height, width), np.float32) for request in requests}
+    subsets: dict[tuple[str, ...], list[str]] = {}
+    for subset, target in requests:
+        subsets.setdefault(subset, []).append(target)
+    used = sorted({contrast for subset in subsets for contrast in subset})
+    for planes, stacks in _batches(patient, used, predictor.neighbours, predictor.multiple, batch):
+        latents = {c: predictor.encode(c, torch.from_numpy(stack)) for c, stack in stacks.items()}
+        for subset, targets in subsets.items():
+            decoded = predictor.decode({c: latents[c] for c in subset}, targets)
+            for target in targets:
+                image = decoded[target].cpu().numpy()[:, :height, :width]
+                made[subset, target][planes] = image * patient.mask[planes]
+    return made
+
+
+def _batches(
+    patient: Prepared, contrasts: Sequence[str], neighbours: int, multiple: int, batch: int
+) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]]]:
+    brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
+    pad = [(0, -size % multiple) for size in patient.mask.shape[1:]]
+    for start in range(0, len(brain), batch):
+        planes = brain[start : start + batch]
+        around = planes[:, None] + np.arange(-neighbours, neighbours + 1)
+        around = np.clip(around, 0, len(patient.mask) - 1)
+        stacks = {}
+        for contrast in contrasts:
+            volume = patient.volumes[patient.contrasts.index(contrast)]
+            stacks[contrast] = np.pad(volume[around].astype(np.float32), ((0, 0), (0, 0), *pad))
+        yield planes, stacks
+
+
+def normalised_mse(made: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """Return the foreground MSE with each volume divided by its own foreground mean."""
+    inside = made[mask].astype(np.float64), truth[mask].astype(np.float64)
+    return float(np.mean((inside[0] / inside[0].mean() - inside[1] / inside[1].mean()) ** 2))
