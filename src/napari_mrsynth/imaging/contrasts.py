@@ -147,7 +147,7 @@ def guess_from_name(stem: str) -> Guess:
 
 def _says_enhanced(words: list[str]) -> bool:
     """Whether the words after T1 speak of contrast agent (``post``, but not ``post op``)."""
-    pairs = zip(words, [*words[1:], ""], strict=True)
+    pairs = zip(words, [*words[1:], ""], strict=False)
     return any(word in _AGENT_WORDS and after not in _NOT_AGENT for word, after in pairs)
 
 
