@@ -1,0 +1,156 @@
+"""The any-subset network: the paper's numbers, any subset, and the traps of its published code."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+import torch
+
+from napari_mrsynth.errors import BundleError
+from napari_mrsynth.networks.registry import build
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork, ShallowDecoder, UNetEncoder
+from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
+from napari_mrsynth.systems.anysubset.predictor import AnySubsetPredictor
+from napari_mrsynth.systems.anysubset.transformer import SpatialTransformer
+
+CONTRASTS = ("T1w", "T1ce", "T2w", "FLAIR")
+KINDS = {
+    "published": {
+        "encoder": "unet",
+        "decoder": "shallow",
+        "fusion": "max",
+        "encoder_widths": (4,),
+        "decoder_widths": (4,),
+    },
+    "residual": {
+        "encoder": "residual",
+        "decoder": "residual",
+        "fusion": "max-mean-spread",
+        "neighbours": 1,
+        "encoder_widths": (4, 6),
+        "decoder_widths": (4, 6),
+    },
+}
+
+
+def network(kind: str = "residual", **changes: object) -> AnySubsetNetwork:
+    torch.manual_seed(0)
+    return AnySubsetNetwork(CONTRASTS, CONTRASTS, **{**KINDS[kind], "latent": 3, **changes})
+
+
+def slices(net: AnySubsetNetwork, contrasts=CONTRASTS, size=16) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {c: torch.rand(2, 1 + 2 * net.neighbours, size, size, generator=generator) for c in contrasts}
+
+
+def count(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_encoder_and_decoder_have_the_published_number_of_parameters():
+    assert count(UNetEncoder(1)) == 521_744
+    assert count(ShallowDecoder()) == 37_073
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_subset_of_inputs_makes_every_contrast(kind):
+    net = network(kind).eval()
+    everything = slices(net)
+    for size in range(1, 5):
+        for subset in combinations(CONTRASTS, size):
+            made = net({c: everything[c] for c in subset})
+            assert made.shape == (2, 4, 16, 16)
+            assert torch.isfinite(made).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_the_inputs_does_not_matter(kind):
+    net = network(kind).eval()
+    x = slices(net)
+    forwards = net(x)
+    backwards = net(dict(reversed(x.items())))
+    torch.testing.assert_close(forwards, backwards)
+
+
+def test_max_fusion_takes_the_largest_latent_voxel_by_voxel():
+    net = network("published")
+    z = [torch.randn(1, 3, 4, 4) for _ in range(3)]
+    assert torch.equal(net.fuse(z), torch.stack(z).amax(0))
+
+
+def test_a_latent_given_twice_adds_nothing_to_the_fusion():
+    net = network("residual")
+    z = torch.randn(1, 12, 4, 4)
+    torch.testing.assert_close(net.fuse([z, z]), net.fuse([z]))
+
+
+def test_no_two_kernels_of_a_layer_start_alike():
+    for name, weight in network("published").named_parameters():
+        if weight.dim() == 4 and weight.shape[0] > 1:
+            assert len(torch.unique(weight.flatten(1), dim=0)) == weight.shape[0], name
+
+
+def test_the_spatial_transformer_starts_as_an_exact_identity_at_any_size():
+    transformer = SpatialTransformer(3)
+    for height, width in ((16, 16), (37, 52), (112, 80)):
+        rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
+        image = (rows * columns).expand(1, 3, -1, -1)
+        assert (transformer(torch.rand_like(image), image) - image).abs().max() < 1e-6
+
+
+def test_the_spatial_transformer_aligns_every_latent_but_the_first():
+    net = network("published", aligned=True)
+    with torch.no_grad():
+        net.aligner.to_affine.bias.copy_(torch.tensor([1.0, 0, 0.5, 0, 1, 0]))
+    first, other = torch.randn(2, 1, 3, 16, 16)
+    aligned = net.align([first, other])
+    assert torch.equal(aligned[0], first)
+    torch.testing.assert_close(aligned[1][..., :12], other[..., 4:])
+
+
+def test_the_variance_is_the_population_variance_over_the_latents_that_are_there():
+    z = [torch.randn(2, 3, 4, 4) for _ in range(3)]
+    expected = torch.stack(z).var(dim=0, correction=0).mean()
+    torch.testing.assert_close(latent_variance(z), expected)
+    assert latent_variance(z[:1]) == 0
+
+
+def test_the_error_counts_only_where_the_weight_says_so():
+    made, truth = torch.zeros(1, 2, 2, 2), torch.ones(1, 2, 2, 2)
+    truth[0, 1] = 100
+    weight = torch.tensor([1.0, 0.0])[:, None, None]
+    assert Objective(absolute=1, squared=0).error(made, truth, weight, torch.ones(2)) == pytest.approx(1)
+
+
+def test_the_source_map_names_the_scan_with_the_largest_latent():
+    predictor = AnySubsetPredictor(network("published"))
+    low, high = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
+    high[..., :2] = 1
+    low[..., 2:] = 1
+    sources = predictor.sources({"T1w": low, "T2w": high})
+    assert (sources[0, :, :2] == 1).all()
+    assert (sources[0, :, 2:] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_predictor_answers_with_one_image_per_wanted_contrast(kind):
+    predictor = AnySubsetPredictor(network(kind))
+    x = slices(predictor.network, ("T1w", "T2w"))
+    latents = {c: predictor.encode(c, stack) for c, stack in x.items()}
+    made = predictor.decode(latents, ["FLAIR", "T1ce"])
+    assert list(made) == ["FLAIR", "T1ce"]
+    assert made["FLAIR"].shape == (2, 16, 16)
+    torch.testing.assert_close(made["FLAIR"], predictor.decode(latents, ["T1ce", "FLAIR"])["FLAIR"])
+
+
+def test_an_unknown_network_is_refused_with_the_nearest_name():
+    with pytest.raises(BundleError, match=r"'anysubst'.*'anysubset'"):
+        build("anysubst", {})
+
+
+def test_parameters_that_do_not_fit_are_refused():
+    with pytest.raises(BundleError, match="depth"):
+        build("anysubset", {"inputs": ["T1w"], "outputs": ["T2w"], "depth": 3})
+    with pytest.raises(BundleError, match="median"):
+        build("anysubset", {"inputs": ["T1w"], "outputs": ["T2w"], "fusion": "median"})

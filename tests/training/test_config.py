@@ -1,0 +1,66 @@
+"""Configurations: every key and type checked before anything runs; the committed ones load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import napari_mrsynth.systems.anysubset as anysubset
+from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.training.config import load_config
+
+MINIMAL = "system: anysubset\ndata: {root: scans}\nnetwork: {name: anysubset}\n"
+
+
+@pytest.fixture
+def config_file(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_committed_configurations_load_and_build():
+    from napari_mrsynth.networks.registry import build
+
+    for path in sorted((Path(anysubset.__file__).parent / "configs").glob("*.yaml")):
+        config = load_config(path)
+        params = {key: value for key, value in config.network.items() if key != "name"}
+        assert build(config.network["name"], params).outputs == ("T1w", "T1ce", "T2w", "FLAIR")
+
+
+def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
+    config = load_config(
+        config_file(MINIMAL), ["optim.steps=7", "optim.lr=1e-4", "data.contrasts=[CT, T1w]", "seed=3"]
+    )
+    assert (config.optim.steps, config.optim.lr, config.seed) == (7, 1e-4, 3)
+    assert config.data.contrasts == ("CT", "T1w")
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "says"),
+    [
+        (MINIMAL + "optim: {stps: 3}\n", [], r"'optim.stps'.*steps"),
+        (MINIMAL + "optim: {steps: many}\n", [], r"'optim.steps' is 'many'.*whole number"),
+        (MINIMAL + "optim: {cosine: 1}\n", [], r"'optim.cosine' is 1.*true or false"),
+        (MINIMAL + "optim: {batch: true}\n", [], r"'optim.batch' is True"),
+        (MINIMAL + "optim: 3\n", [], r"'optim' is 3"),
+        (MINIMAL, ["optim.steps"], r"'optim.steps' is not of the form"),
+        (MINIMAL, ["seed.x.y=1", "seed.x=2"], r"'seed'"),
+        (MINIMAL, ["data.contrasts=T1w"], r"'data.contrasts' is 'T1w'.*list"),
+        ("system: anysubset\n", [], "'data' is missing"),
+        ("[1, 2]", [], "not a mapping"),
+        ("a: [", [], "cannot be read"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_naming_the_setting(config_file, text, overrides, says):
+    with pytest.raises(ConfigError, match=says):
+        load_config(config_file(text), overrides)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        load_config(tmp_path / "nowhere.yaml")

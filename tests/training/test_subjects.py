@@ -1,0 +1,75 @@
+"""Splits: by patient, from the table or the folders, and never with a patient on both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.subjects import Split, Subject, find_subjects, split_subjects
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rows = ["subject\tsplit\tstate"]
+    for index in range(7):
+        (tmp_path / f"p{index}").mkdir()
+        rows.append(f"p{index}\t{'test' if index == 3 else 'train'}\tfine")
+    (tmp_path / "subjects.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_table_decides_the_split(root):
+    assert [s.id for s in find_subjects(DataConfig(str(root)))] == ["p0", "p1", "p2", "p4", "p5", "p6"]
+    assert [s.id for s in find_subjects(DataConfig(str(root), split="test"))] == ["p3"]
+
+
+def test_without_a_table_every_folder_is_a_patient(root):
+    (root / "subjects.tsv").unlink()
+    assert len(find_subjects(DataConfig(str(root)))) == 7
+
+
+def test_the_folds_hold_every_patient_out_exactly_once(root):
+    subjects = find_subjects(DataConfig(str(root)))
+    held = []
+    for fold in range(3):
+        split = split_subjects(subjects, DataConfig(str(root), folds=3, fold=fold))
+        assert not {s.id for s in split.train} & {s.id for s in split.held_out}
+        assert len(split.train) + len(split.held_out) == len(subjects)
+        held += [s.id for s in split.held_out]
+    assert sorted(held) == [s.id for s in subjects]
+
+
+def test_a_patient_on_both_sides_is_refused():
+    patient = Subject("p1", Path("p1"))
+    with pytest.raises(InputError, match="p1 would be both"):
+        Split((patient,), (patient,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"held_out": ("p9",)}, "p9"),
+        ({"folds": 3, "fold": 3}, "data.fold is 3"),
+        ({"folds": 9}, "6 patients cannot be dealt into 9 folds"),
+    ],
+)
+def test_an_impossible_split_is_refused(root, changes, says):
+    data = DataConfig(str(root), **changes)
+    with pytest.raises(ConfigError, match=says):
+        split_subjects(find_subjects(data), data)
+
+
+def test_a_patient_listed_twice_is_refused(root):
+    with (root / "subjects.tsv").open("a") as table:
+        table.write("p1\ttest\tagain\n")
+    with pytest.raises(InputError, match="p1 twice"):
+        find_subjects(DataConfig(str(root)))
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+def test_no_folder_or_no_patient_is_refused(tmp_path, split):
+    with pytest.raises(InputError):
+        find_subjects(DataConfig(str(tmp_path / "absent" if split == "train" else tmp_path), split=split))
