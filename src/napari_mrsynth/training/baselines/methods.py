@@ -160,6 +160,18 @@ class RandomForest:
         self.subset: tuple[str, ...] = ()
         self._forest: Any = None
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the result depends on beside the patients, as plain data."""
+        return {
+            "trees": self.trees,
+            "samples": self.samples,
+            "min_samples_leaf": self.min_samples_leaf,
+            "max_features": round(self.max_features, 4),
+            "sigmas": list(self.sigmas),
+            "seed": self.seed,
+        }
+
     def fit(self, patients: Sequence[Case], subset: Sequence[str], target: str) -> Self:
         """Grow the trees on a random sample of brain voxels."""
         from sklearn.ensemble import RandomForestRegressor

@@ -1,0 +1,240 @@
+"""Any subset of inputs to any other contrast: the network against plain methods on every (subset, target).
+
+The question of Joyce et al. 2017, Table 2 (robustness to missing inputs), asked of all four contrasts as
+targets: 28 pairs, on the patients of the split ``test`` and by cross-validation over ``train``. Every volume,
+made or real, is divided by its own mean over the scored part of the brain before it is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from napari_mrsynth.bundles import Bundle
+from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.evaluation import score
+from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
+from napari_mrsynth.training.config import DataConfig, load_config
+from napari_mrsynth.training.experiments.ledger import Ledger, Row
+from napari_mrsynth.training.experiments.plan import NETWORK, QUICK_STEPS, AnySubset, Part, origin, parts_of
+from napari_mrsynth.training.heldout import pairs, synthesise
+from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.subjects import Subject
+
+Pair = tuple[tuple[str, ...], str]
+Made = Iterator[tuple[Prepared, Pair, NDArray[np.float32]]]
+
+SCORED = ("brain", "healthy", "lesion")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment left behind.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        Every scored region of the methods and patients that were asked for.
+    contrasts : tuple of str
+        The contrasts, in the configuration's order.
+    csv : Path
+        The table the rows are kept in.
+    skipped : tuple of (id, reason)
+        Patients that could not be used.
+    """
+
+    rows: tuple[Row, ...]
+    contrasts: tuple[str, ...]
+    csv: Path
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
+    """Make and score everything that an earlier run in the same folder has not scored yet.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration or the settings are wrong.
+    InputError
+        If there are too few patients, or a network was trained on a patient it is judged on.
+    """
+    data = replace(load_config(settings.config, settings.overrides).data, normalisation="foreground-mean")
+    parts, skipped = parts_of(settings, data)
+    wanted = pairs(data.contrasts, data.contrasts)
+    ledger = Ledger(
+        settings.folder,
+        {
+            (part.name, method): origin(settings, part, method)
+            for part in parts
+            for method in settings.methods
+        },
+    )
+    missing = {
+        (part.name, method, pair): [
+            patient
+            for patient in part.judge
+            if not ledger.has(part.name, patient.subject, method, "+".join(pair[0]), pair[1])
+        ]
+        for part in parts
+        for method in settings.methods
+        for pair in wanted
+    }
+    tell = _Teller(report, sum(map(len, missing.values())))
+    for part in parts:
+        for method in settings.methods:
+            todo = {pair: missing[part.name, method, pair] for pair in wanted}
+            todo = {pair: patients for pair, patients in todo.items() if patients}
+            if method == NETWORK:
+                work = _by_network(settings, data, part, todo, tell) if todo else iter(())
+            else:
+                work = _by_baseline(settings, part, method, todo)
+            for patient, pair, made in work:
+                ledger.add(_rows(part, patient, method, pair, made))
+                tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {method}")
+    judged = {(part.name, patient.subject) for part in parts for patient in part.judge}
+    rows = tuple(r for r in ledger.rows if (r.part, r.patient) in judged and r.method in settings.methods)
+    return Outcome(rows, data.contrasts, ledger.path, tuple(skipped))
+
+
+class _Teller:
+    """Counts the volumes that are made, and says so."""
+
+    def __init__(self, report: ProgressCallback | None, total: int) -> None:
+        self._report, self._watch, self._total, self._done = report, Stopwatch(), max(total, 1), 0
+
+    def __call__(self, message: str) -> None:
+        self._done += 1
+        if self._report is not None:
+            self._report(self._watch.at(self._done / self._total, message))
+
+    def within(self, part: str) -> ProgressCallback | None:
+        """Return a callback for a training that happens between two volumes."""
+        report, fraction = self._report, self._done / self._total
+        if report is None:
+            return None
+        return lambda inner: report(Progress(fraction, f"{part}: {inner}"))
+
+
+def _by_baseline(
+    settings: AnySubset, part: Part, method: str, todo: Mapping[Pair, Sequence[Prepared]]
+) -> Made:
+    """Fit a plain method to each pair and make the patients that are missing."""
+    for (subset, target), patients in todo.items():
+        learn = [part.case(patient) for patient in part.learn]
+        fitted = settings.baseline(method).fit(learn, subset, target)
+        for patient in patients:
+            case = part.case(patient)
+            scored = np.zeros(case.brain.shape, bool)
+            scored[part.planes(patient)] = True
+            made = fitted.predict(case, np.flatnonzero(case.brain & scored))
+            yield patient, (subset, target), made
+
+
+def _by_network(
+    settings: AnySubset,
+    data: DataConfig,
+    part: Part,
+    todo: Mapping[Pair, Sequence[Prepared]],
+    tell: _Teller,
+) -> Made:
+    """Train the part's network where there is none yet, and make the patients that are missing."""
+    from napari_mrsynth.systems import load_predictor
+
+    given = settings.bundle if part.name == "test" else None
+    bundle = given or _trained(settings, part, tell)
+    _require_unseen(bundle, part.judge)
+    method = str(bundle.card.normalisation.get("method"))
+    if method == "foreground-zscore":
+        raise ConfigError(
+            f"{bundle.card.id} makes z-scores, which have no mean to divide by.",
+            hint="Compare a network trained with data.normalisation=foreground-mean.",
+        )
+    predictor = load_predictor(bundle)
+    for patient in part.judge:
+        requests = [pair for pair, patients in todo.items() if patient in patients]
+        if requests:
+            seen = _as_seen(patient, replace(data, normalisation=method))
+            for pair, made in synthesise(predictor, seen, requests).items():
+                yield patient, pair, made
+
+
+def _trained(settings: AnySubset, part: Part, tell: _Teller) -> Bundle:
+    """Train on the part's patients, or go on with a training that was interrupted."""
+    from napari_mrsynth.training.run import train
+
+    held_out = [] if part.name == "test" else [patient.subject for patient in part.judge]
+    overrides = [
+        *settings.overrides,
+        f"data.held_out={yaml.safe_dump(held_out, default_flow_style=True, width=10**6).strip()}",
+        "data.split=train",
+        "data.folds=1",
+        f"run.folder={settings.folder / 'networks' / part.name}",
+    ]
+    if settings.quick:
+        overrides += [f"optim.steps={QUICK_STEPS}", "optim.crop=64", "optim.batch=2"]
+    return Bundle.open(train(settings.config, overrides, tell.within(part.name)).bundle)
+
+
+def _as_seen(patient: Prepared, data: DataConfig) -> Prepared:
+    """Return the patient normalised as the network wants it."""
+    prepared, skipped = prepare_all([Subject(patient.subject, Path(data.root) / patient.subject)], data)
+    if skipped:
+        raise InputError(f"{patient.subject} cannot be prepared as the network wants it: {skipped[0][1]}")
+    return prepared[0]
+
+
+def _require_unseen(bundle: Bundle, judged: Sequence[Prepared]) -> None:
+    listed = bundle.card.training.get("subjects", ())
+    known = {entry.get("sha256") for entry in listed} | {entry.get("id") for entry in listed}
+    for patient in judged:
+        if patient.subject in known or patient.record()["sha256"] in known:
+            raise InputError(
+                f"{bundle.card.id} was trained on {patient.subject}: its error there says nothing.",
+                hint="Judge it on patients it has not seen.",
+            )
+
+
+def _rows(part: Part, patient: Prepared, method: str, pair: Pair, made: NDArray[np.float32]) -> list[Row]:
+    """Score one volume on the part's slices."""
+    planes = part.planes(patient)
+    case = part.case(patient)
+    brain = case.brain[planes]
+    labels = None if case.lesions is None else case.lesions[planes]
+    if labels is not None and not (labels[brain] != 0).any():
+        labels = None
+    pred, truth = made[planes], case.scan(pair[1])[planes]
+    pred_mean = float(pred[brain].mean(dtype=np.float64))
+    if not pred_mean > 0:
+        raise InputError(f"{method} made {pair[1]} of {patient.subject} with the mean {pred_mean:.4g}.")
+    truth_mean = float(truth[brain].mean(dtype=np.float64))
+    scores = score(
+        pred / np.float32(pred_mean),
+        truth / np.float32(truth_mean),
+        brain=brain,
+        lesions=labels,
+        regions=SCORED,
+        in_plane=True,
+    )
+    return [
+        Row(
+            part=part.name,
+            patient=patient.subject,
+            method=method,
+            inputs="+".join(pair[0]),
+            target=pair[1],
+            region=region,
+            voxels=figures.voxels,
+            nmse=figures.nmse,
+            mae=figures.mae,
+            psnr=figures.psnr,
+            ssim=figures.ssim,
+            ncc=figures.ncc,
+        )
+        for region, figures in scores.regions.items()
+    ]

@@ -1,0 +1,142 @@
+"""Results kept row by row as they are made, so that an interrupted experiment goes on where it stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from napari_mrsynth.errors import FormatError
+from napari_mrsynth.io.atomic import replacing
+
+
+@dataclass(frozen=True)
+class Row:
+    """One region of one synthesised volume.
+
+    Attributes
+    ----------
+    part : str
+        ``test``, or the fold: ``fold-0`` ...
+    patient, method : str
+        Who, and what made it.
+    inputs, target : str
+        ``T1w+T2w`` and ``FLAIR``.
+    region : str
+        ``brain``, ``healthy`` or ``lesion``.
+    voxels : int
+        That were scored.
+    nmse, mae, psnr, ssim, ncc : float
+        With each volume divided by its own mean over the scored part of the brain.
+    """
+
+    part: str
+    patient: str
+    method: str
+    inputs: str
+    target: str
+    region: str
+    voxels: int
+    nmse: float
+    mae: float
+    psnr: float
+    ssim: float
+    ncc: float
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What was made: everything but the region and the figures."""
+        return self.part, self.patient, self.method, self.inputs, self.target
+
+
+class Ledger:
+    """A CSV file of rows in the experiment's folder, written anew, whole, after every volume.
+
+    Beside it lies what the rows of each method in each part were made from. Rows whose origin is no longer
+    the one given are dropped, so that a new model does not cost the old forests.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it does not exist.
+    origins : mapping of (part, method) to mapping
+        All that the figures depend on, as plain data: patients, settings, weights.
+
+    Raises
+    ------
+    FormatError
+        If an earlier table cannot be read.
+    """
+
+    def __init__(self, folder: Path, origins: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path, self._origins_path = folder / "results.csv", folder / "origins.json"
+        origins = {key: json.loads(json.dumps(origin)) for key, origin in origins.items()}
+        earlier = self._earlier_origins()
+        stale = {key for key, origin in origins.items() if earlier.get(key, origin) != origin}
+        read = _read(self.path) if self.path.is_file() else []
+        self.rows = [row for row in read if (row.part, row.method) not in stale]
+        self.dropped = len(read) - len(self.rows)
+        self._done = {row.key for row in self.rows}
+        self._write()
+        self._write_origins({**earlier, **origins})
+
+    def has(self, part: str, patient: str, method: str, inputs: str, target: str) -> bool:
+        """Whether this volume was scored already."""
+        return (part, patient, method, inputs, target) in self._done
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take in the rows of one volume; they are on disk, all of them, when this returns."""
+        new = list(rows)
+        self.rows += new
+        self._done |= {row.key for row in new}
+        self._write()
+
+    def _write(self) -> None:
+        with replacing(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([item.name for item in fields(Row)])
+            writer.writerows([_cell(value) for value in astuple(row)] for row in self.rows)
+
+    def _earlier_origins(self) -> dict[tuple[str, str], Any]:
+        if not self._origins_path.is_file():
+            return {}
+        stored = json.loads(self._origins_path.read_text(encoding="utf-8"))
+        return {
+            (part, method): origin for part, methods in stored.items() for method, origin in methods.items()
+        }
+
+    def _write_origins(self, origins: Mapping[tuple[str, str], Any]) -> None:
+        nested: dict[str, dict[str, Any]] = {}
+        for (part, method), origin in origins.items():
+            nested.setdefault(part, {})[method] = origin
+        with replacing(self._origins_path) as temporary:
+            temporary.write_text(json.dumps(nested, indent=1), encoding="utf-8")
+
+
+def _cell(value: object) -> object:
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _read(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    names = [item.name for item in fields(Row)]
+    if not lines or lines[0] != names:
+        raise FormatError(f"{path} is not a table of results.", hint="Move it away to start again.")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            part, patient, method, inputs, target, region, voxels, *figures = line
+            nmse, mae, psnr, ssim, ncc = (float(cell) for cell in figures)
+            rows.append(
+                Row(part, patient, method, inputs, target, region, int(voxels), nmse, mae, psnr, ssim, ncc)
+            )
+        except ValueError as error:
+            raise FormatError(
+                f"Line {number} of {path} is damaged: {','.join(line)!r}.", hint="Delete that line."
+            ) from error
+    return rows

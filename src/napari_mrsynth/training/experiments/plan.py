@@ -1,0 +1,180 @@
+"""What the any-subset experiment runs: methods, patients to learn from, patients to be judged on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.training.baselines import Baseline, Case, LinearRegression, MeanImage, RandomForest
+from napari_mrsynth.training.config import DataConfig, load_config
+from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.subjects import find_subjects
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Bundle
+
+NETWORK = "network"
+METHODS = ("mean", "linear", "forest", NETWORK)
+QUICK_STEPS = 20
+SCORING = 1
+"""Raised when figures change their meaning, so that kept rows are made anew."""
+
+
+@dataclass(frozen=True)
+class AnySubset:
+    """What to run.
+
+    Parameters
+    ----------
+    config : path
+        The training configuration: its data, and how the folds' networks are trained.
+    overrides : sequence of str
+        ``data.root=DIR`` and the like.
+    folder : Path
+        Where rows, trained folds and bundles are kept; a second run goes on from there.
+    bundle : Bundle, optional
+        The network judged on ``test``; by default one is trained on all of ``train``.
+    folds : int
+        Of the cross-validation; 0 leaves it out.
+    test : bool
+        Whether the ``test`` patients are scored.
+    methods : sequence of str
+        Of :data:`METHODS`.
+    every : int
+        In the cross-validation only every so many axial slices are made and scored.
+    seed : int
+        Of the forest.
+    jobs : int
+        Threads of the forest; does not change the figures.
+    quick : bool
+        A rehearsal in minutes: short trainings, small forests, few slices. Its figures say nothing.
+    """
+
+    config: Path
+    overrides: tuple[str, ...] = ()
+    folder: Path = Path("runs/any-subset")
+    bundle: Bundle | None = None
+    folds: int = 5
+    test: bool = True
+    methods: tuple[str, ...] = METHODS
+    every: int = 8
+    seed: int = 0
+    jobs: int = 1
+    quick: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [method for method in self.methods if method not in METHODS]
+        if unknown or not self.methods:
+            raise ConfigError(
+                f"There is no method {', '.join(map(repr, unknown)) or 'chosen'}.",
+                hint=f"Choose from {', '.join(METHODS)}.",
+            )
+        if self.folds == 1 or self.folds < 0:
+            raise ConfigError(f"{self.folds} folds cannot be made.", hint="Give 2 or more, or 0 for none.")
+        if not self.folds and not self.test:
+            raise ConfigError("Neither folds nor test patients are to be scored.", hint="Give --folds 5.")
+        if self.every < 1 or self.jobs < 1:
+            raise ConfigError(f"every={self.every} and jobs={self.jobs} must be at least 1.")
+
+    @property
+    def forest(self) -> RandomForest:
+        """The forest, not fitted yet."""
+        if self.quick:
+            return RandomForest(trees=5, samples=2000, seed=self.seed, n_jobs=self.jobs)
+        return RandomForest(seed=self.seed, n_jobs=self.jobs)
+
+    def baseline(self, name: str) -> Baseline:
+        """Return a plain method by its name, not fitted yet."""
+        makers: Mapping[str, Callable[[], Baseline]] = {
+            "mean": MeanImage,
+            "linear": LinearRegression,
+            "forest": lambda: self.forest,
+        }
+        return makers[name]()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Patients to learn from, patients to be judged on, and which of their slices.
+
+    Invariant: no patient is on both sides.
+    """
+
+    name: str
+    learn: tuple[Prepared, ...]
+    judge: tuple[Prepared, ...]
+    every: int
+    cases: dict[str, Case] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        hashes = {patient.record()["sha256"] for patient in self.learn}
+        both = [patient.subject for patient in self.judge if patient.record()["sha256"] in hashes]
+        if both:
+            raise InputError(f"{', '.join(both)} would be both learnt from and judged on in {self.name}.")
+
+    def case(self, patient: Prepared) -> Case:
+        """Return a patient's case, shared by all parts."""
+        if patient.subject not in self.cases:
+            self.cases[patient.subject] = Case.of(patient)
+        return self.cases[patient.subject]
+
+    def planes(self, patient: Prepared) -> NDArray[np.intp]:
+        """Return the axial slices that are scored: every so many of those that show brain, centred."""
+        brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
+        return brain[(len(brain) - 1) % self.every // 2 :: self.every]
+
+
+def parts_of(settings: AnySubset, data: DataConfig) -> tuple[list[Part], list[tuple[str, str]]]:
+    """Deal the patients into folds and the test part; also return those that cannot be used, and why.
+
+    Raises
+    ------
+    InputError
+        If there are fewer usable patients than folds, or none to test.
+    """
+    train, skipped = prepare_all(find_subjects(replace(data, split="train")), data)
+    shared: dict[str, Case] = {}
+    folds = min(2, settings.folds) if settings.quick else settings.folds
+    every = 4 * settings.every if settings.quick else settings.every
+    if len(train) < max(folds, 1):
+        raise InputError(f"Only {len(train)} patients of {data.root} can be used: too few for {folds} folds.")
+    parts = []
+    for fold in range(folds):
+        judge = tuple(train[fold::folds])
+        learn = tuple(patient for patient in train if patient not in judge)
+        parts.append(Part(f"fold-{fold}", learn, judge, every, shared))
+    if settings.test:
+        test, more = prepare_all(find_subjects(replace(data, split="test")), data)
+        skipped += more
+        if not test:
+            raise InputError(f"No patient of the split 'test' in {data.root} can be used.")
+        parts.append(Part("test", tuple(train), tuple(test), every if settings.quick else 1, shared))
+    return parts, skipped
+
+
+def origin(settings: AnySubset, part: Part, method: str) -> Mapping[str, Any]:
+    """Return all that the figures of a method in a part depend on, as plain data."""
+    depends: dict[str, Any] = {
+        "scoring": SCORING,
+        "learn": {patient.subject: patient.record()["sha256"] for patient in part.learn},
+        "judge": {patient.subject: patient.record()["sha256"] for patient in part.judge},
+        "every": part.every,
+        "quick": settings.quick,
+    }
+    if method == "forest":
+        depends["settings"] = settings.forest.settings
+    if method == NETWORK and part.name == "test" and settings.bundle is not None:
+        depends["weights"] = settings.bundle.card.weights_sha256
+    elif method == NETWORK:
+        config = asdict(load_config(settings.config, settings.overrides))
+        learnt = {key: value for key, value in config.items() if key not in ("run", "card")}
+        depends["training"] = hashlib.sha256(json.dumps(learnt, sort_keys=True).encode()).hexdigest()
+    return depends
