@@ -126,10 +126,9 @@ def guess_from_name(stem: str) -> Guess:
     The last recognised word wins (names run from patient to contrast); two neighbouring words are tried
     together first, so that ``t1_ce`` is T1ce and not T1w. A word after ``to`` names what a scan was
     registered to and is passed over (``T2_to_T1`` is T2w). A ``ce-`` entity (BIDS), or a later word such as
-    ``post`` or ``gd``, makes T1w T1ce.
+    ``post`` or ``gd`` (but not ``post op``), makes T1w T1ce.
     """
-    words = _words(stem)
-    words = [word for before, word in zip(["", *words], words, strict=False) if before not in _TARGET_WORDS]
+    words = _telling_words(stem)
     enhanced = bool(re.search(r"(?:^|_)ce-[A-Za-z0-9]+", stem))
     for end in range(len(words), 0, -1):
         for length in (2, 1):
@@ -138,17 +137,21 @@ def guess_from_name(stem: str) -> Guess:
             if found is None or (length == 2 and end < 2):
                 continue
             name = found.name
-            if name == "T1w" and (enhanced or _says_enhanced(words[end:])):
+            if name == "T1w" and (enhanced or _AGENT_WORDS.intersection(words[end:])):
                 name = "T1ce"
             at_end = end == len(words)
             return Guess(name, 0.95 if at_end else 0.75, f"“{chunk}” in the name")
     return Guess(None, 0.0, "nothing in the name is a known contrast")
 
 
-def _says_enhanced(words: list[str]) -> bool:
-    """Whether the words after T1 speak of contrast agent (``post``, but not ``post op``)."""
-    pairs = zip(words, [*words[1:], ""], strict=False)
-    return any(word in _AGENT_WORDS and after not in _NOT_AGENT for word, after in pairs)
+def _telling_words(stem: str) -> list[str]:
+    """Return the words of a name without those that speak of registration targets or of surgery."""
+    words = _words(stem)
+    return [
+        word
+        for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False)
+        if before not in _TARGET_WORDS and not (word == "post" and after in _NOT_AGENT)
+    ]
 
 
 def _words(stem: str) -> list[str]:
