@@ -1,0 +1,53 @@
+"""``mrsynth train`` refuses a wrong configuration at once, shows progress, and names the bundle."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_mrsynth.progress import Progress
+from napari_mrsynth.training import run
+
+
+def test_a_missing_configuration_exits_with_2(mrsynth, tmp_path):
+    ended = mrsynth("train", tmp_path / "none.yaml", "--json")
+    assert ended.code == 2
+    assert "none.yaml" in ended.answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "quoted"),
+    [(("optim.stepz=3",), "stepz"), (("optim.steps=many",), "many"), (("optim.steps",), "optim.steps")],
+)
+def test_a_wrong_setting_exits_with_2_and_is_quoted(mrsynth, tmp_path, overrides, quoted):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\ndata: {root: .}\nnetwork: {name: anysubset}\n")
+    ended = mrsynth("train", config, *overrides, "--json")
+    assert ended.code == 2
+    assert ended.answer["error"]["type"] == "ConfigError"
+    assert quoted in ended.answer["error"]["message"]
+
+
+def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, tmp_path, monkeypatch):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\n")
+    asked = []
+
+    def train(path, overrides, report):
+        asked.append((path, overrides))
+        report(Progress(0.5, "Step 50 of 100"))
+        return run.RunResult(
+            tmp_path, tmp_path / "bundle", 100, (("p7", "no T2w"),), {"nmse": {"a": float("nan")}}
+        )
+
+    monkeypatch.setattr(run, "train", train)
+    ended = mrsynth("train", config, "optim.steps=100", "--json")
+    assert asked == [(config, ("optim.steps=100",))]
+    assert "Step 50 of 100" in ended.err
+    assert ended.answer == {
+        "bundle": str(tmp_path / "bundle"),
+        "folder": str(tmp_path),
+        "steps": 100,
+        "skipped": [{"subject": "p7", "reason": "no T2w"}],
+        "results": {"nmse": {"a": None}},
+    }
+    assert f"--bundle {tmp_path / 'bundle'}" in mrsynth("train", config).out
