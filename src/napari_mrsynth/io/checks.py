@@ -122,12 +122,13 @@ def label_values(array: Array) -> tuple[int, ...] | None:
     plateaus (at least 70 % of neighbours inside are equal, where scans have noise: a scan squeezed into 8
     bits stays below 40 %).
     """
-    sample = array.reshape(-1)[:: max(1, array.size // 100_000)]
+    flat = array.ravel(order="K")  # as it lies in memory: no copy
+    sample = flat[:: max(1, array.size // 100_000)]
     if np.unique(sample).size > MANY_LABELS or not _whole(sample):
         return None
-    if not _whole(array) or array.min() < 0:
+    if not _whole(flat) or flat.min() < 0:
         return None
-    values = np.unique(array)
+    values = np.unique(flat)
     if values.size <= FEW_VALUES or (values.size <= MANY_LABELS and _plateau_share(array) >= PLATEAU_SHARE):
         return tuple(int(value) for value in values)
     return None

@@ -101,7 +101,7 @@ def explain_bytes(path: Path) -> str:
         return "It is a Git LFS pointer, not the scan itself: run “git lfs pull”."
     if start.lstrip()[:1] == b"<":
         return "It is a web page, not a scan: the download went wrong, fetch it again."
-    if start.startswith(b"\x1f\x8b") and path.suffix.lower() != ".gz":
+    if start.startswith(b"\x1f\x8b") and path.suffix.lower() not in (".gz", ".mgz"):
         return "It is gzip-compressed: add “.gz” to its name."
     if path.suffix.lower() == ".gz" and not start.startswith(b"\x1f\x8b"):
         return "Its name ends in .gz but it is not compressed: if it is whole, take “.gz” off its name."
