@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Generic, Protocol, TypeVar
 
 from napari_mrsynth.errors import MrsynthError
@@ -74,11 +75,15 @@ class Job(Generic[T]):
     work: Work[T]
     on_step: Callable[[Any], None] = _ignore
     on_end: Callable[[Outcome[T]], None] = _ignore
-    cancelled: bool = field(default=False, init=False)
+    _stop: Event = field(default_factory=Event, init=False)
 
     def cancel(self) -> None:
         """Ask the work to stop at its next step; safe from any thread."""
-        self.cancelled = True
+        self._stop.set()
+
+    def is_cancelled(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
 
 
 class Executor(Protocol):
@@ -109,7 +114,7 @@ def drive(job: Job[T]) -> Generator[Any, None, Outcome[T]]:
     The work's generator is closed before a cancelled or failed outcome is returned, so that whatever it
     held is free again.
     """
-    if job.cancelled:
+    if job.is_cancelled():
         return Cancelled()
     steps: Generator[Any, None, T] | None = None
     try:
@@ -118,11 +123,11 @@ def drive(job: Job[T]) -> Generator[Any, None, Outcome[T]]:
             try:
                 step = next(steps)
             except StopIteration as end:
-                return Cancelled() if job.cancelled else Ok(end.value)
-            if job.cancelled:
+                return Cancelled() if job.is_cancelled() else Ok(end.value)
+            if job.is_cancelled():
                 return Cancelled()
             yield step
-            if job.cancelled:
+            if job.is_cancelled():
                 return Cancelled()
     except MrsynthError as error:
         return Failed(error.message, error.hint)

@@ -6,10 +6,11 @@ They are the fields of one value, so that a test can replace the engine and keep
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.progress import Progress
@@ -17,6 +18,7 @@ from napari_mrsynth.progress import Progress
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.io import PatientFiles
+    from napari_mrsynth.samples import Sample
     from napari_mrsynth.synthesis import Engine
 
 
@@ -70,16 +72,10 @@ def _undo_alignment(study: Study, contrast: str) -> Study:
     return undo_alignment(study, contrast)
 
 
-def _digital_brain(lesion: bool) -> Sequence[Volume]:
-    from napari_mrsynth.samples import digital_brain
+def _samples() -> Sequence[Sample]:
+    from napari_mrsynth.samples import catalogue
 
-    return tuple(digital_brain(lesion=lesion))
-
-
-def _ms_patient() -> Sequence[Volume]:
-    from napari_mrsynth.samples import ms_patient
-
-    return tuple(ms_patient())
+    return catalogue()
 
 
 def _write(path: Path, volume: Volume, provenance: Mapping[str, object] | None) -> Path:
@@ -106,6 +102,16 @@ def _engine(cache_bytes: int) -> Engine:
     return Engine(cache_bytes=cache_bytes)
 
 
+def _device(device: str, precision: str) -> str:
+    from napari_mrsynth.synthesis.device import choose
+
+    try:
+        plan = choose(device, precision)
+    except MrsynthError as error:
+        return str(error)
+    return f"{plan.device}, {plan.precision}"
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a session is built from.
@@ -114,14 +120,16 @@ class Parts:
     ----------
     read, build, add, remove, refer, mask, align, undo_alignment : callable
         How a study comes to be and changes (:mod:`napari_mrsynth.io`, :mod:`napari_mrsynth.preprocess`).
-    samples : mapping of str to callable
-        The sample patients by name, each returning its scans.
+    samples : callable
+        Lists the sample patients.
     write, file_name : callable
         How a result is saved.
     store : callable
         Makes the list of installed models.
     engine : callable
         Makes the engine, given the bytes its cache may hold.
+    device : callable
+        Says in words what a choice of device and precision comes to on this machine.
     """
 
     read: Callable[[Sequence[str | Path]], PatientFiles] = _read
@@ -132,14 +140,9 @@ class Parts:
     mask: Callable[[Study, LabelVolume], Study] = _mask
     align: Callable[[Study, Sequence[str] | None], Generator[Progress, None, Study]] = _align
     undo_alignment: Callable[[Study, str], Study] = _undo_alignment
-    samples: Mapping[str, Callable[[], Sequence[Volume]]] = field(
-        default_factory=lambda: {
-            "Digital brain": lambda: _digital_brain(lesion=False),
-            "Digital brain with a lesion": lambda: _digital_brain(lesion=True),
-            "Multiple sclerosis patient (16 MB download)": _ms_patient,
-        }
-    )
+    samples: Callable[[], Sequence[Sample]] = _samples
     write: Callable[[Path, Volume, Mapping[str, object] | None], Path] = _write
     file_name: Callable[[str, str], str] = _file_name
     store: Callable[[], BundleStore] = _store
     engine: Callable[[int], Any] = _engine
+    device: Callable[[str, str], str] = _device

@@ -6,6 +6,7 @@ executor and returns at once; the signals come on the thread that called the met
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from psygnal import Signal
 
-from napari_mrsynth.errors import ContrastError, MrsynthError, OutputError
+from napari_mrsynth.errors import ContrastError, MrsynthError, OutputError, SampleError
 from napari_mrsynth.imaging.contrasts import canonical
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
@@ -73,6 +74,7 @@ class SynthesisSession:
         self._cache_bytes = cache_bytes
         self._study: Study | None = None
         self._result: Result | None = None
+        self._result_saved = False
         self._job: Job[Any] | None = None
         self._preview: Job[Any] | None = None
         self._status = work.idle_status(None, ())
@@ -103,6 +105,18 @@ class SynthesisSession:
     def busy(self) -> bool:
         """Whether a job is running (a preview does not count)."""
         return self._job is not None
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is a result that has not been saved."""
+        return self._result is not None and not self._result_saved
+
+    @property
+    def device_in_words(self) -> str:
+        """What the device choice comes to; unknown until the engine was needed for the first time."""
+        if "torch" not in sys.modules:
+            return "decided at the first run"
+        return self.parts.device(self._choices.device, self._choices.precision)
 
     @cached_property
     def store(self) -> BundleStore:
@@ -177,9 +191,12 @@ class SynthesisSession:
         self._start("Opening …", lambda: work.opening(self.parts, given), self._show_new)
 
     def open_sample(self, name: str) -> None:
-        """Open one of the sample patients (``parts.samples``)."""
-        load = self.parts.samples[name]
-        self._start(f"Opening {name} …", lambda: work.sampling(self.parts, name, load), self._show_new)
+        """Open a sample patient by its id."""
+        known = {sample.id: sample for sample in self.parts.samples()}
+        if name not in known:
+            raise SampleError(f"There is no sample {name!r}.", hint=f"Choose one of {', '.join(known)}.")
+        sample = known[name]
+        self._start(f"Opening {sample.title} …", lambda: work.sampling(self.parts, sample), self._show_new)
 
     def add(self, volumes: Sequence[Volume], *, mask: LabelVolume | None = None) -> None:
         """Add scans that are already in memory, making a study of them if there is none."""
@@ -360,14 +377,19 @@ class SynthesisSession:
         OutputError
             If there is no result, or a file exists and `overwrite` is False.
         """
-        targets = self.targets(folder)
+        result, targets = self._result, self.targets(folder)
+        if result is None:
+            return
         existing = [path.name for path in targets.values() if path.exists()]
         if existing and not overwrite:
             raise OutputError(
                 f"{', '.join(existing)} is already in {folder}.", hint="Choose another folder, or overwrite."
             )
-        result = self._result
         self._start("Saving …", lambda: work.saving(self.parts, result, targets), self._tell_saved)
+
+    def report(self, error: MrsynthError) -> None:
+        """Say that something the user asked for cannot be done; what was chosen stays."""
+        self._say(Status(State.FAILED, error.message, error.hint))
 
     # ------------------------------------------------------------------ inside
 
@@ -418,7 +440,7 @@ class SynthesisSession:
         self._chosen()
 
     def _finish(self, result: Result) -> None:
-        self._result = result
+        self._result, self._result_saved = result, False
         self.previews_dropped.emit()
         self.synthesised.emit(result)
         self._say(work.done_status(result))
@@ -428,6 +450,7 @@ class SynthesisSession:
             self.planes_made.emit(step.planes)
 
     def _tell_saved(self, paths: tuple[Path, ...]) -> None:
+        self._result_saved = True
         self.saved.emit(paths)
         names = ", ".join(path.name for path in paths)
         self._say(Status(State.DONE, f"Saved {names}.", f"In {paths[0].parent}"))

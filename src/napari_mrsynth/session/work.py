@@ -16,6 +16,8 @@ from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.status import State, Status
 
 if TYPE_CHECKING:
+    from napari_mrsynth.io import PatientFiles
+    from napari_mrsynth.samples import Sample
     from napari_mrsynth.synthesis import Result
 
 T = TypeVar("T")
@@ -30,22 +32,13 @@ def simply(call: Callable[[], T]) -> Generator[Progress, None, T]:
 
 def opening(parts: Parts, specs: Sequence[str | Path]) -> Steps[Study]:
     """Read `specs` and build a study of what is there."""
-    clock = Stopwatch()
-    yield clock.at(0.0, "Reading the files")
-    patient = parts.read(specs)
-    yield Progress(0.6, "Bringing the contrasts onto one grid")
-    study = _built(parts, patient.volumes, patient.name, patient.mask, patient.lesions)
-    skipped = tuple(f"{path.name} was left out: {reason}" for path, reason in patient.skipped)
-    notes = tuple(note for note in (*patient.notes, *skipped) if note not in study.notes)
-    return replace(study, notes=(*study.notes, *notes))
+    yield Progress(0.0, "Reading the files")
+    return (yield from _of_patient(parts, parts.read(specs)))
 
 
-def sampling(parts: Parts, name: str, load: Callable[[], Sequence[Volume]]) -> Steps[Study]:
+def sampling(parts: Parts, sample: Sample) -> Steps[Study]:
     """Make or fetch a sample patient and build its study."""
-    yield Progress(0.0, "Making or fetching the scans")
-    volumes = load()
-    yield Progress(0.6, "Bringing the contrasts onto one grid")
-    return _built(parts, volumes, name.split(" (", maxsplit=1)[0].lower().replace(" ", "-"), None, None)
+    return (yield from _of_patient(parts, (yield from sample.steps())))
 
 
 def adding(
@@ -114,6 +107,13 @@ def done_status(result: Result) -> Status:
     """Say what was made, how long it took, and what the user should know."""
     made = f"Made {_listed(tuple(result.outputs))} in {format_seconds(result.seconds)} on {result.device}."
     return Status(State.DONE, made, " ".join(result.warnings))
+
+
+def _of_patient(parts: Parts, patient: PatientFiles) -> Steps[Study]:
+    yield Progress(0.6, "Bringing the contrasts onto one grid")
+    study = _built(parts, patient.volumes, patient.name, patient.mask, patient.lesions)
+    notes = tuple(note for note in patient.notes if note not in study.notes)
+    return replace(study, notes=(*study.notes, *notes))
 
 
 def _built(

@@ -1,0 +1,296 @@
+"""The one class that touches the viewer: a study, its previews and its results shown as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_mrsynth.gui import marking, scene
+from napari_mrsynth.gui.layer_data import Tag, layer_tuple, limits, placed, scan_name
+from napari_mrsynth.gui.linking import link_limits, proportion
+from napari_mrsynth.imaging.study import Study
+from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_mrsynth.synthesis import Result
+
+
+class ViewerAdapter:
+    """Layers for what a session holds.
+
+    Layers that this class adds are its own: it updates and removes them. A layer that was in the viewer
+    before is adopted while it shows a contrast exactly as the study has it; its voxels are never replaced
+    by resampled ones.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        A viewer, with or without a window.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self._scans: dict[str, Layer] = {}
+        self._results: dict[str, Layer] = {}
+        self._previews: dict[str, Layer] = {}
+        self._own: set[Layer] = set()
+        self._lesions: Layer | None = None
+        self._source_map: Layer | None = None
+        self._links: dict[str, Callable[[], None]] = {}
+        self._lent: list[tuple[Any, Layer]] = []
+        marking.watch(viewer)
+
+    # ------------------------------------------------------------------ reading the viewer
+
+    @property
+    def spare_layers(self) -> list[Layer]:
+        """The 3D image and label layers that are not part of the study."""
+        mine = {*self._scans.values(), *self._own}
+        return [
+            layer
+            for layer in self.viewer.layers
+            if isinstance(layer, Image | Labels)
+            and layer not in mine
+            and layer.ndim == 3
+            and not getattr(layer, "rgb", False)
+            and not getattr(layer, "multiscale", False)
+            and not marking.is_synthetic(layer)
+        ]
+
+    def layer_of(self, contrast: str) -> Layer | None:
+        """Return the layer that shows a contrast of the study, while it is in the viewer."""
+        layer = self._scans.get(contrast)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def result_of(self, contrast: str) -> Layer | None:
+        """Return the layer of the last result for a contrast, while it is in the viewer."""
+        layer = self._results.get(contrast)
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def lend(self, image: Volume | LabelVolume, layer: Layer) -> None:
+        """Remember that `layer` shows `image`, so that the study adopts it instead of adding another."""
+        self._lent.append((image.array, layer))
+
+    def displayed_slice(self, study: Study) -> int | None:
+        """Return the axial slice (display order, on the study's grid) that is shown; None unless axial."""
+        return scene.slice_on(self.viewer, study.grid)
+
+    # ------------------------------------------------------------------ the study
+
+    def show_study(self, study: Study | None) -> None:
+        """Make the layers those of `study`: add what is new, update what changed, remove what has gone."""
+        if study is None:
+            self.forget()
+            return
+        was_empty = not self._scans
+        self._rekey(study)
+        for contrast in [c for c in self._scans if c not in study.members]:
+            self._drop(self._scans.pop(contrast))
+        for contrast in study.contrasts:
+            self._show_scan(study, contrast)
+        self._show_lesions(study)
+        self._lent.clear()
+        if was_empty:
+            self._show_only(study.reference)
+            self.viewer.reset_view()
+            self._go_to_middle(study)
+
+    def forget(self) -> None:
+        """Remove every layer of the study, its previews and its results; adopted layers stay."""
+        self.drop_previews()
+        for unlink in self._links.values():
+            unlink()
+        self._links.clear()
+        for layer in list(self._own):
+            self._drop(layer)
+        self._scans.clear()
+        self._results.clear()
+        self._lesions = self._source_map = None
+
+    def select(self, contrast: str) -> None:
+        """Make a contrast's layer the selected, visible one."""
+        layer = self.layer_of(contrast)
+        if layer is not None:
+            layer.visible = True
+            self.viewer.layers.selection.active = layer
+
+    # ------------------------------------------------------------------ previews
+
+    def show_planes(self, study: Study, planes: Mapping[str, tuple[int, Any]]) -> None:
+        """Show single axial slices, each as a layer one slice thick.
+
+        Parameters
+        ----------
+        study : Study
+        planes : mapping of str to (int, ndarray of shape (A, R))
+            By contrast: which display slice of the study's grid, and its values.
+        """
+        for contrast in [c for c in self._previews if c not in planes]:
+            self._drop(self._previews.pop(contrast))
+        for contrast, (index, plane) in planes.items():
+            place = placed(study.grid)
+            height, *rest = place["translate"]
+            place["translate"] = (height + index * place["scale"][0], *rest)
+            layer = self._previews.get(contrast)
+            if layer is not None and layer in self.viewer.layers:
+                layer.data = plane[np.newaxis]
+                layer.translate = place["translate"]
+                continue
+            tag = Tag("preview", study.grid, Source(format="synthetic"), contrast=contrast)
+            added = self._add_image(
+                plane[np.newaxis],
+                name=f"{contrast} (preview)",
+                metadata=tag.as_metadata(),
+                **place,
+                **self._preview_limits(study, contrast, plane),
+            )
+            self._previews[contrast] = added
+
+    def drop_previews(self) -> None:
+        """Remove the preview layers."""
+        for layer in self._previews.values():
+            self._drop(layer)
+        self._previews.clear()
+
+    # ------------------------------------------------------------------ results
+
+    def show_result(self, study: Study, result: Result, *, keep_earlier: bool = False) -> None:
+        """Show the outputs of a synthesis; an earlier layer of a contrast is replaced, or kept aside."""
+        self.drop_previews()
+        for contrast, volume in result.outputs.items():
+            self._unlink(contrast)
+            earlier = self.result_of(contrast)
+            if earlier is not None and keep_earlier:
+                self._own.discard(earlier)
+                earlier.name = f"{earlier.name}, earlier"
+                earlier.visible = False
+                earlier = None
+            self._results[contrast] = self._put_scan(earlier, volume, scan_name(volume))
+            self._results[contrast].visible = True
+            self._link(study, contrast, volume)
+        if result.source_map is not None:
+            self._show_source_map(result.source_map)
+        first = next(iter(result.outputs), None)
+        if first is not None:
+            self.viewer.layers.selection.active = self._results[first]
+
+    # ------------------------------------------------------------------ inside
+
+    def _rekey(self, study: Study) -> None:
+        """Follow contrasts that were renamed: the same voxels under another name."""
+        for old in [c for c in self._scans if c not in study.members]:
+            layer = self._scans[old]
+            for new, member in study.members.items():
+                if new not in self._scans and np.may_share_memory(member.on_reference.array, layer.data):
+                    self._scans[new] = self._scans.pop(old)
+                    break
+
+    def _show_scan(self, study: Study, contrast: str) -> None:
+        member = study.members[contrast]
+        volume = member.on_reference
+        name = scan_name(volume)
+        layer = self.layer_of(contrast)
+        if layer is not None and layer not in self._own and not np.may_share_memory(layer.data, volume.array):
+            layer.visible = False
+            layer = None
+        if layer is None:
+            layer = self._borrowed(volume.array)
+            original = self._borrowed(member.native.array)
+            if layer is None and original is not None:
+                original.visible = False
+                name = f"{name} (on the grid of {study.reference})"
+        self._scans[contrast] = self._put_scan(layer, volume, name)
+
+    def _put_scan(self, layer: Layer | None, volume: Volume, name: str) -> Layer:
+        data, attributes, _ = layer_tuple(volume, name=name)
+        if layer is None:
+            return self._add_image(data, **attributes)
+        if layer.data is not data and not self._shows(layer, volume):
+            layer.data = data
+            layer.scale, layer.translate = attributes["scale"], attributes["translate"]
+            layer.units, layer.axis_labels = attributes["units"], attributes["axis_labels"]
+        layer.name = name
+        layer.metadata = {**layer.metadata, **attributes["metadata"]}
+        return layer
+
+    @staticmethod
+    def _shows(layer: Layer, volume: Volume) -> bool:
+        shown = volume.display
+        place = placed(volume.grid)
+        return (
+            layer.data.shape == shown.shape
+            and layer.data.strides == shown.strides
+            and layer.data.__array_interface__["data"] == shown.__array_interface__["data"]
+            and np.allclose(layer.scale, place["scale"])
+            and np.allclose(layer.translate, place["translate"])
+        )
+
+    def _show_lesions(self, study: Study) -> None:
+        if study.lesions is None or self._lesions is not None:
+            return
+        data, attributes, _ = layer_tuple(study.lesions, name="lesions")
+        self._lesions = self._adopt(Labels(data, **attributes))
+
+    def _show_source_map(self, source_map: LabelVolume) -> None:
+        data, attributes, _ = layer_tuple(source_map, name="source map (synthetic)")
+        tag = Tag("source map", source_map.grid, source_map.source, labels=dict(source_map.labels))
+        attributes["metadata"] = tag.as_metadata()
+        names = [source_map.labels.get(value, "") for value in range(max(source_map.labels, default=0) + 1)]
+        if self._source_map is not None:
+            self._drop(self._source_map)
+        layer = Labels(data, **attributes, features={"scan": names})
+        self._source_map = self._adopt(layer)
+
+    def _preview_limits(self, study: Study, contrast: str, plane: Any) -> dict[str, tuple[float, float]]:
+        layer = self.result_of(contrast)
+        if isinstance(layer, Image):
+            low, high = layer.contrast_limits
+            return {"contrast_limits": (low, high)}
+        return limits(plane)
+
+    def _link(self, study: Study, contrast: str, volume: Volume) -> None:
+        truth = self.layer_of(contrast)
+        if not isinstance(truth, Image):
+            return
+        mask = None if study.mask is None else study.mask.array
+        ratio = proportion(volume.array, study.volume(contrast).array, mask)
+        self._links[contrast] = link_limits(self._results[contrast], truth, ratio)
+
+    def _unlink(self, contrast: str) -> None:
+        unlink = self._links.pop(contrast, None)
+        if unlink is not None:
+            unlink()
+
+    def _borrowed(self, array: Any) -> Layer | None:
+        for lent, layer in self._lent:
+            if lent is array and layer in self.viewer.layers and isinstance(layer, Image):
+                return layer
+        return None
+
+    def _show_only(self, contrast: str) -> None:
+        for name, layer in self._scans.items():
+            layer.visible = name == contrast
+
+    def _go_to_middle(self, study: Study) -> None:
+        axis = self.viewer.dims.ndim - 3
+        z = float(study.grid.display.centre_mm[2])
+        self.viewer.dims.set_point(axis, z)
+
+    def _add_image(self, data: Any, **attributes: Any) -> Layer:
+        return self._adopt(Image(data, **attributes))
+
+    def _adopt(self, layer: Layer) -> Layer:
+        self.viewer.add_layer(layer)
+        self._own.add(layer)
+        return layer
+
+    def _drop(self, layer: Layer) -> None:
+        if layer in self._own:
+            self._own.discard(layer)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)

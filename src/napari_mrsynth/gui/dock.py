@@ -1,0 +1,146 @@
+"""The dock “Synthesis”: its layout. What happens in it is :class:`~napari_mrsynth.gui.presenter.Presenter`'s.
+
+Opening it imports neither torch nor any other heavy library; they come with the first job, in its thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from napari_mrsynth.gui.presenter import Presenter
+from napari_mrsynth.gui.questions import QtQuestions, Questions
+from napari_mrsynth.gui.widgets.load_bar import LoadBar
+from napari_mrsynth.gui.widgets.make_panel import MakePanel
+from napari_mrsynth.gui.widgets.model_panel import ModelPanel
+from napari_mrsynth.gui.widgets.pieces import heading, rule
+from napari_mrsynth.gui.widgets.run_bar import RunBar
+from napari_mrsynth.gui.widgets.study_table import StudyTable
+from napari_mrsynth.gui.widgets.style import style_sheet
+from napari_mrsynth.gui.widgets.view_bar import ViewBar
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+
+    from napari_mrsynth.session import SynthesisSession
+
+
+class SynthesisDock(QWidget):
+    """Open a patient, switch contrasts on and off, make the missing ones, save them.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        The viewer whose layers it works with.
+    session : SynthesisSession, optional
+        What it shows; one with worker threads and the user's preferences if not given.
+    questions : Questions, optional
+        Who answers what only the user can; dialogs if not given.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: ViewerModel,
+        session: SynthesisSession | None = None,
+        questions: Questions | None = None,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("synthesis")
+        self.setAcceptDrops(True)
+        self.setMinimumWidth(340)
+        self._viewer = napari_viewer
+        self.patient = QLabel("Synthesis")
+        self.patient.setObjectName("patient")
+        self.patient.setSizePolicy(
+            self.patient.sizePolicy().Policy.Ignored, self.patient.sizePolicy().Policy.Fixed
+        )
+        self.notes = QToolButton()
+        self.notes.setObjectName("plain")
+        self.notes.setToolTip("What was corrected or assumed while the scans were read")
+        self.close_patient = QToolButton()
+        self.close_patient.setObjectName("plain")
+        self.close_patient.setText("Close")
+        self.close_patient.setToolTip("Close this patient; its layers are removed")
+        self.table = StudyTable()
+        self.make = MakePanel()
+        self.model = ModelPanel()
+        self.view = ViewBar()
+        self.run = RunBar()
+        self.presenter = Presenter(self, napari_viewer, session, questions or QtQuestions(self))
+        self.load = LoadBar(self.presenter.session.parts.samples())
+        self._lay_out()
+        self.presenter.connect()
+        self._dress()
+        napari_viewer.events.theme.connect(self._dress)
+
+    @property
+    def session(self) -> SynthesisSession:
+        """What the dock shows."""
+        return self.presenter.session
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Wide enough for a row, high enough for four."""
+        return QSize(376, 860)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """Take files and folders that are dragged onto the dock."""
+        if event is not None and _paths_of(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Open what was dropped."""
+        if event is not None and (paths := _paths_of(event)):
+            event.acceptProposedAction()
+            self.presenter.open(paths)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
+        """Stop what is running."""
+        self.presenter.disconnect()
+        super().closeEvent(event)
+
+    def _dress(self, event: object = None) -> None:
+        self.setStyleSheet(style_sheet(self._viewer.theme))
+
+    def _lay_out(self) -> None:
+        title = QHBoxLayout()
+        title.addWidget(self.patient, 1)
+        title.addWidget(self.notes)
+        title.addWidget(self.close_patient)
+        inside = QWidget()
+        sections = QVBoxLayout(inside)
+        sections.setContentsMargins(8, 6, 8, 6)
+        sections.setSpacing(6)
+        sections.addLayout(title)
+        sections.addWidget(self.load)
+        for name, piece in (
+            ("Inputs", self.table),
+            ("Make", self.make),
+            ("Model", self.model),
+            ("View", self.view),
+        ):
+            sections.addWidget(heading(name))
+            sections.addWidget(piece)
+        sections.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(8, 6, 8, 8)
+        foot.addWidget(self.run)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(rule())
+        whole.addLayout(foot)
+
+
+def _paths_of(event: QDropEvent) -> list[Path]:
+    data = event.mimeData()
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()] if data is not None else []

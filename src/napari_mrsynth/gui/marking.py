@@ -1,0 +1,65 @@
+"""The mark on the canvas: whenever a synthetic layer is visible, the canvas says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
+
+from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.layer_data import Tag
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+TEXT = "SYNTHETIC – research use, not for diagnosis"
+MARKED = frozenset({"synthetic", "preview", "source map"})
+
+_markers: WeakKeyDictionary[Any, ReferenceType[Marker]] = WeakKeyDictionary()
+
+
+def watch(viewer: ViewerModel) -> None:
+    """Mark the canvas of `viewer` from now on; asking twice changes nothing."""
+    if viewer.layers not in _markers:
+        _markers[viewer.layers] = ref(Marker(viewer))
+
+
+def mark_current(synthetic: Iterable[bool]) -> None:
+    """Mark the canvas of the current viewer, where there is one and any layer that comes is synthetic."""
+    from napari import current_viewer
+
+    viewer = current_viewer()
+    if viewer is not None and any(synthetic):
+        watch(viewer)
+
+
+def is_synthetic(layer: Layer) -> bool:
+    """Whether a layer's voxels were made by a model."""
+    tag = Tag.of(layer.metadata)
+    return tag is not None and tag.kind in MARKED
+
+
+class Marker:
+    """Keeps the text on a viewer's canvas in step with its layers.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._watched: WeakSet[Layer] = WeakSet()
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            event.connect(lambda _: self.refresh())  # a function, unlike a method, is held strongly
+        self.refresh()
+
+    def refresh(self, event: object = None) -> None:
+        """Look at the layers again."""
+        for layer in self._viewer.layers:
+            if layer not in self._watched:
+                self._watched.add(layer)
+                layer.events.visible.connect(self.refresh)
+        marked = any(layer.visible and is_synthetic(layer) for layer in self._viewer.layers)
+        scene.warn(self._viewer, TEXT if marked else "")

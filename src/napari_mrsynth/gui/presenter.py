@@ -1,0 +1,342 @@
+"""Carries signals between the dock's pieces, the session and the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from qtpy.QtCore import QTimer
+
+from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.adapter import ViewerAdapter
+from napari_mrsynth.gui.executor import QtExecutor
+from napari_mrsynth.gui.incoming import image_from_layer
+from napari_mrsynth.gui.preferences import preferences
+from napari_mrsynth.gui.widgets.card_dialog import CardDialog
+from napari_mrsynth.gui.widgets.contrast_row import THUMBNAIL
+from napari_mrsynth.gui.widgets.thumbnail import thumbnail
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+from napari_mrsynth.session import Choices, State, Status, SynthesisSession
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_mrsynth.gui.dock import SynthesisDock
+    from napari_mrsynth.gui.questions import Questions
+    from napari_mrsynth.synthesis import Result
+
+PREVIEW_DELAY_MS = 60
+
+
+class Presenter:
+    """Makes the dock work.
+
+    Parameters
+    ----------
+    dock : SynthesisDock
+        The pieces.
+    viewer : napari.components.ViewerModel
+    session : SynthesisSession or None
+        None for one with worker threads and the user's preferences.
+    questions : Questions
+    """
+
+    def __init__(
+        self,
+        dock: SynthesisDock,
+        viewer: ViewerModel,
+        session: SynthesisSession | None,
+        questions: Questions,
+    ) -> None:
+        self._dock = dock
+        self._viewer = viewer
+        self._questions = questions
+        self._preferences = preferences()
+        self.adapter = ViewerAdapter(viewer)
+        self.session = session or SynthesisSession(
+            QtExecutor(),
+            choices=Choices(device=self._preferences.device, precision=self._preferences.precision),
+            cache_bytes=self._preferences.cache_mb * 2**20,
+        )
+        self._previewing = False
+        self._soon = QTimer(dock)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(PREVIEW_DELAY_MS)
+        self._soon.timeout.connect(self._preview)
+
+    # ------------------------------------------------------------------ wiring
+
+    def connect(self) -> None:
+        """Connect everything and show how things stand."""
+        dock, session = self._dock, self.session
+        self._connect_user()
+        session.study_changed.connect(self._show_study)
+        session.choice_changed.connect(self._show_choices)
+        session.status_changed.connect(self._show_status)
+        session.planes_made.connect(self._show_planes)
+        session.previews_dropped.connect(self.adapter.drop_previews)
+        session.synthesised.connect(self._show_result)
+        for event in self._viewer_events():
+            event.connect(self._follow_viewer)
+        dock.run.live.setChecked(self._preferences.live_preview)
+        self._show_study()
+        self._show_choices()
+        self._show_status(session.status)
+        self._follow_viewer()
+
+    def disconnect(self) -> None:
+        """Stop what is running and let go of the viewer."""
+        self.session.cancel()
+        self._soon.stop()
+        for event in self._viewer_events():
+            event.disconnect(self._follow_viewer)
+
+    def _connect_user(self) -> None:
+        dock, session = self._dock, self.session
+        acts: tuple[tuple[Any, Callable[..., None]], ...] = (
+            (dock.load.folder_asked, self._open_folder),
+            (dock.load.files_asked, self._open_files),
+            (dock.load.layers_chosen, self._add_layers),
+            (dock.load.mask_chosen, self._use_mask),
+            (dock.load.sample_chosen, self._open_sample),
+            (dock.close_patient.clicked, lambda _=False: self._close()),
+            (dock.table.switched, self._switch),
+            (dock.table.renamed, session.rename),
+            (dock.table.align_asked, lambda contrast: session.align([contrast])),
+            (dock.table.undo_asked, session.undo_alignment),
+            (dock.table.reference_asked, session.refer_to),
+            (dock.table.removal_asked, session.remove),
+            (dock.table.layer_asked, self._show_layer),
+            (dock.make.ticked, self._want),
+            (dock.model.model_chosen, self._use_model),
+            (dock.model.device_chosen, session.use_device),
+            (dock.model.precision_chosen, session.use_precision),
+            (dock.model.source_map_chosen, session.map_sources),
+            (dock.run.run_asked, self._synthesise),
+            (dock.run.cancel_asked, session.cancel),
+            (dock.run.save_asked, self._save),
+        )
+        for signal, act in acts:
+            signal.connect(partial(self._tell, act))
+        dock.load.layers_wanted.connect(self._offer_layers)
+        dock.model.card_asked.connect(self._show_card)
+        dock.run.live_chosen.connect(self._set_live)
+        dock.view.plane_chosen.connect(self._look_at)
+        dock.view.side_chosen.connect(self._show_side)
+
+    def _viewer_events(self) -> tuple[Any, ...]:
+        viewer = self._viewer
+        return (
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+            viewer.dims.events.point,
+            viewer.scene.camera.events.orientation,
+            viewer.layers.events.removed,
+            viewer.layers.events.inserted,
+        )
+
+    def _tell(self, act: Callable[..., None], *given: Any) -> None:
+        """Do what the user asked; what the project refuses is said in the dock."""
+        try:
+            act(*given)
+        except MrsynthError as error:
+            self.session.report(error)
+            self._show_study()
+            self._show_choices()
+
+    # ------------------------------------------------------------------ what the user does
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open files or folders, after asking about results that would be lost."""
+        if paths and self._may_drop_results():
+            self._tell(self.session.open, paths)
+
+    def _open_folder(self) -> None:
+        folder = self._questions.folder("Open a patient's folder")
+        self.open([folder] if folder else [])
+
+    def _open_files(self) -> None:
+        self.open(list(self._questions.files("Open a patient's files")))
+
+    def _open_sample(self, name: str) -> None:
+        if self._may_drop_results():
+            self.session.open_sample(name)
+
+    def _close(self) -> None:
+        if self._may_drop_results():
+            self.session.close()
+
+    def _offer_layers(self) -> None:
+        spare = self.adapter.spare_layers
+        self._dock.load.offer_layers(
+            [layer.name for layer in spare if not isinstance(layer, Labels)],
+            [layer.name for layer in spare if isinstance(layer, Labels)] if self.session.study else [],
+        )
+
+    def _add_layers(self, names: Sequence[str]) -> None:
+        volumes = []
+        for name in names:
+            image = self._image_of(name)
+            if isinstance(image, Volume):
+                volumes.append(image)
+        if volumes:
+            self.session.add(volumes)
+
+    def _use_mask(self, name: str) -> None:
+        image = self._image_of(name)
+        if isinstance(image, LabelVolume):
+            self.session.use_mask(image)
+
+    def _image_of(self, name: str) -> Volume | LabelVolume | None:
+        layer = self._viewer.layers[name]
+        image = image_from_layer(layer, self.session.study, self._questions)
+        if image is not None:
+            self.adapter.lend(image, layer)
+        return image
+
+    def _switch(self, contrast: str, on: bool) -> None:
+        self.session.switch(contrast, on)
+        self._begin_preview()
+
+    def _want(self, contrast: str, yes: bool) -> None:
+        self.session.want(contrast, yes)
+        self._begin_preview()
+
+    def _use_model(self, bundle: str) -> None:
+        self.session.use_model(bundle)
+        if self._previewing:
+            self._begin_preview()
+
+    def _synthesise(self) -> None:
+        self._soon.stop()
+        self._previewing = False
+        study = self.session.study
+        self.session.synthesise(None if study is None else self.adapter.displayed_slice(study))
+
+    def _save(self) -> None:
+        folder = self._questions.folder("Save the synthetic images into a folder")
+        if folder is None:
+            return
+        existing = [path.name for path in self.session.targets(folder).values() if path.exists()]
+        text = f"{', '.join(existing)} is already in {folder}."
+        if existing and not self._questions.confirm("Overwrite?", text, "Overwrite"):
+            return
+        self.session.save(folder, overwrite=bool(existing))
+
+    def _may_drop_results(self) -> bool:
+        if not self.session.unsaved:
+            return True
+        made = ", ".join(self.session.result.outputs) if self.session.result else ""
+        text = f"The synthetic {made} has not been saved, and goes when this patient is closed."
+        return self._questions.confirm("Close this patient?", text, "Close without saving")
+
+    def _show_layer(self, contrast: str) -> None:
+        if self.adapter.layer_of(contrast) is None:
+            self.adapter.show_study(self.session.study)
+        self.adapter.select(contrast)
+
+    def _show_card(self) -> None:
+        card = self.session.card
+        if card is not None:
+            CardDialog(card, self._dock).show()
+
+    def _look_at(self, plane: scene.Plane) -> None:
+        scene.look_at(self._viewer, plane)
+        scene.letter_sides(self._viewer)
+
+    def _show_side(self, side: scene.Side) -> None:
+        scene.show_side(self._viewer, side)
+        scene.letter_sides(self._viewer)
+
+    # ------------------------------------------------------------------ previews
+
+    def _set_live(self, on: bool) -> None:
+        if on and self.session.study is not None:
+            self._begin_preview()
+        elif not on:
+            self._previewing = False
+            self._soon.stop()
+            self.adapter.drop_previews()
+
+    def _begin_preview(self) -> None:
+        self._previewing = self._dock.run.live.isChecked()
+        if self._previewing:
+            self._soon.start()
+
+    def _preview(self) -> None:
+        study = self.session.study
+        shown = None if study is None else self.adapter.displayed_slice(study)
+        if shown is None:
+            self.adapter.drop_previews()
+        else:
+            self.session.preview(shown)
+
+    # ------------------------------------------------------------------ what the session says
+
+    def _show_study(self) -> None:
+        study, dock = self.session.study, self._dock
+        first_look = study is not None and not self._viewer.layers
+        self._previewing = False
+        self.adapter.show_study(study)
+        if first_look and self._preferences.convention in ("radiological", "neurological"):
+            scene.show_side(
+                self._viewer,
+                "radiological" if self._preferences.convention == "radiological" else "neurological",
+            )
+            self._look_at(scene.Plane.AXIAL)
+        dock.patient.setText("Synthesis" if study is None else study.name)
+        dock.close_patient.setVisible(study is not None)
+        notes = () if study is None else study.notes
+        dock.notes.setVisible(bool(notes))
+        dock.notes.setText(f"{len(notes)} note{'s' if len(notes) != 1 else ''}")
+        dock.notes.setToolTip("\n".join(f"• {note}" for note in notes))
+
+    def _show_rows(self) -> None:
+        study = self.session.study
+        rows = self.session.rows
+        pictures = (
+            {} if study is None else {c: thumbnail(study.volume(c), THUMBNAIL) for c in study.contrasts}
+        )
+        layers = {row.contrast: self.adapter.layer_of(row.contrast) for row in rows}
+        self._dock.table.show_rows(
+            rows, pictures, {contrast: layer.name for contrast, layer in layers.items() if layer is not None}
+        )
+
+    def _show_choices(self) -> None:
+        self._show_rows()
+        self._dock.make.show_rows(self.session.make_rows)
+        self._dock.model.show_models(self.session.store.cards(), self.session.choices, self.session.card)
+
+    def _show_status(self, status: Status) -> None:
+        dock = self._dock
+        busy = status.state is State.BUSY
+        for piece in (dock.load, dock.table, dock.make, dock.model, dock.close_patient):
+            piece.setEnabled(not busy)
+        dock.run.live.setEnabled(not busy)
+        dock.run.show_status(status, can_save=self.session.result is not None)
+        dock.model.show_device(self.session.device_in_words)
+
+    def _show_planes(self, planes: Any) -> None:
+        if self.session.study is not None:
+            self.adapter.show_planes(self.session.study, planes)
+            self._dock.model.show_device(self.session.device_in_words)
+
+    def _show_result(self, result: Result) -> None:
+        if self.session.study is not None:
+            keep = self._dock.model.keep_earlier.isChecked()
+            self.adapter.show_result(self.session.study, result, keep_earlier=keep)
+
+    # ------------------------------------------------------------------ what the viewer says
+
+    def _follow_viewer(self, event: Any = None) -> None:
+        plane = scene.plane_of(self._viewer)
+        self._dock.view.show_view(plane, scene.side_of(self._viewer))
+        live = "Live preview of the displayed slice"
+        axial = plane in (scene.Plane.AXIAL, None)
+        self._dock.run.live.setText(live if axial else "Live preview (in the axial view)")
+        if self._previewing and not self.session.busy:
+            self._soon.start()

@@ -1,0 +1,1 @@
+"""The pieces of the dock: each shows what it is given and says by signals what the user did."""

@@ -1,0 +1,74 @@
+"""The writers behind *File > Save*: NIfTI on the image's own grid, synthetic ones with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mrsynth.errors import OutputError
+from napari_mrsynth.gui.layer_data import Tag, image_from
+from napari_mrsynth.imaging.geometry import Affine, Grid
+from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
+
+
+def write_image(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
+    """Write one image layer (a scan) to `path`."""
+    return [str(_write(Path(path), _image(data, meta, labels=False)))]
+
+
+def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
+    """Write one labels layer to `path`."""
+    return [str(_write(Path(path), _image(data, meta, labels=True)))]
+
+
+def write_layers(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]]) -> list[str]:
+    """Write several layers into the folder `path`, one file each, named after the layers."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [_file_name(str(meta["name"])) for _, meta, _ in layers]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise OutputError(f"Two layers would be saved as {twice[0]}.", hint="Rename one of them.")
+    return [
+        str(_write(folder / name, _image(data, meta, labels=kind == "labels")))
+        for name, (data, meta, kind) in zip(names, layers, strict=True)
+    ]
+
+
+def _image(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | LabelVolume:
+    """Return the image behind a layer's data and attributes."""
+    name = str(meta.get("name", ""))
+    tag = Tag.of(meta.get("metadata", {}))
+    if tag is not None and np.shape(data) == tag.grid.display.shape:
+        return image_from(tag, data, name)
+    array = np.asarray(data)
+    if array.ndim != 3:
+        raise OutputError(
+            f"{name or 'The layer'} has {array.ndim} axes; a scan has three.", hint="Save one frame of it."
+        )
+    grid = _grid_of(array.shape, meta)
+    source = Source(format="layer")
+    return LabelVolume(array, grid, name, source) if labels else Volume(array, grid, name, source)
+
+
+def _grid_of(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Grid:
+    """Return the grid of a layer that is not ours: its axes taken as (S, A, R), scale and translate as mm."""
+    first, second, third = shape
+    spacing = tuple(float(value) for value in meta.get("scale", (1.0,) * 3))
+    z, y, x = (float(value) for value in meta.get("translate", (0.0,) * 3))
+    return Grid((first, second, third), Affine.from_parts(spacing, (x, y, z), "SAR"))
+
+
+def _write(path: Path, image: Volume | LabelVolume) -> Path:
+    from napari_mrsynth.io import write_volume
+
+    synthetic = image.source.synthetic if isinstance(image, Volume) else None
+    return write_volume(path, image, provenance=synthetic)
+
+
+def _file_name(layer_name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer_name)
+    return f"{'_'.join(part for part in kept.split('_') if part) or 'layer'}.nii.gz"
