@@ -1,0 +1,122 @@
+"""``mrsynth experiment``: the project's published tables, each made by one command."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_mrsynth.cli._output import Report, absolute, showing_progress
+from napari_mrsynth.errors import ConfigError
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Bundle
+    from napari_mrsynth.training.experiments.summary import Table
+
+
+def any_subset(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="A training configuration; by default the shipped one."),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="KEY=VALUE", help="Values that differ from the file's: optim.steps=1000"),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of patients, instead of the configuration's.")
+    ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID|DIR", help="The model judged on the test patients; by default one is trained for it."
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Of the cross-validation over `train`; 0 leaves it out.")] = 5,
+    test: Annotated[bool, typer.Option(help="Score the patients of the split `test`.")] = True,
+    methods: Annotated[
+        str, typer.Option(metavar="NAME[,...]", help="Which methods are compared.")
+    ] = "mean,linear,forest,network",
+    every: Annotated[
+        int, typer.Option(metavar="N", help="Cross-validate on every Nth axial slice; 1 for all.")
+    ] = 8,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Threads of the forest.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")
+    ] = False,
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where rows and trainings are kept, to go on from.")
+    ] = Path("runs/any-subset"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where page, figure and rows are written.")] = Path(
+        "docs/results"
+    ),
+) -> Report:
+    """Compare the any-subset network with plain methods on every (subset, target) pair."""
+    from napari_mrsynth.training.experiments.any_subset import run
+    from napari_mrsynth.training.experiments.plan import AnySubset
+    from napari_mrsynth.training.experiments.report import write_report
+    from napari_mrsynth.training.experiments.summary import bars_of, by_kind
+
+    path = _shipped_config() if config is None else absolute(config)
+    if not path.is_file():
+        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
+    where = absolute(folder) / "quick" if quick else absolute(folder)
+    settings = AnySubset(
+        config=path,
+        overrides=(*(overrides or ()), *([f"data.root={absolute(data)}"] if data else [])),
+        folder=where,
+        bundle=None if bundle is None else _bundle(bundle),
+        folds=folds,
+        test=test,
+        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        every=every,
+        jobs=jobs,
+        quick=quick,
+    )
+    with showing_progress() as show:
+        outcome = run(settings, show)
+    paths = write_report(settings, outcome, where if quick else absolute(out))
+    tables = by_kind(outcome.rows)
+    bars = {kind: bars_of(table) for kind, table in tables.items()}
+    payload = {
+        "quick": quick,
+        "files": paths,
+        "patients": {kind: table.patients for kind, table in tables.items()},
+        "nmse": {kind: _errors(table) for kind, table in tables.items()},
+        "bars": {
+            kind: [{"bar": b.name, "cleared": b.cleared, "measured": b.measured} for b in found]
+            for kind, found in bars.items()
+        },
+        "skipped": [{"subject": subject, "reason": reason} for subject, reason in outcome.skipped],
+    }
+    lines = [f"{what}: {written}" for what, written in paths.items()]
+    for kind, found in bars.items():
+        lines += [f"{kind}: {'yes' if b.cleared else 'NO '} {b.name}: {b.measured}" for b in found]
+    lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]
+    if quick:
+        lines.append("A rehearsal: these figures say nothing.")
+    return Report(payload, "\n".join(lines))
+
+
+def _shipped_config() -> Path:
+    return Path(str(files("napari_mrsynth.systems.anysubset") / "configs" / "brain.yaml"))
+
+
+def _bundle(name: str) -> Bundle:
+    from napari_mrsynth.bundles import Bundle, BundleStore
+
+    path = absolute(Path(name))
+    return Bundle.open(path) if path.is_dir() else BundleStore().get(name)
+
+
+def _errors(table: Table) -> dict[str, dict[str, float]]:
+    """Return, per method, the mean NMSE over the brain of every ``T1w+T2w>FLAIR``."""
+    return {
+        method: {
+            f"{inputs}>{target}": table.spread(method, inputs, target, "nmse").mean
+            for inputs, target in table.pairs
+        }
+        for method in table.methods
+    }
