@@ -12,7 +12,9 @@ import typer
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.cli import app
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+CHECKOUT = Path(__file__).resolve().parents[2]
+DOCS = CHECKOUT / "docs"
+PAGES = (CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md")))
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -44,6 +46,18 @@ def test_every_subcommand_and_option_is_in_the_reference(command, options):
     assert [option for option in options if option not in section] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_a_page_shows_exists(page):
+    known = commands()
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    shown = re.findall(r"^ *mrsynth ((?:models )?[a-z]+)(.*)$", text, re.MULTILINE)
+    shown += re.findall(r"`mrsynth ((?:models )?[a-z]+)([^`]*)`", text)
+    for command, rest in shown:
+        assert command in known
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in {*known[command], "--json", "--help"}, f"{command} {option}"
+
+
 def test_every_key_of_the_card_is_in_the_reference():
     reference = (DOCS / "reference" / "bundle-card.md").read_text(encoding="utf-8")
     assert [item.name for item in fields(Card) if f"`{item.name}`" not in reference] == []
@@ -61,8 +75,8 @@ def test_the_example_configuration_is_a_valid_one(tmp_path):
 
 
 def test_the_python_examples_compile_and_import_what_exists():
-    examples = blocks("reference/python-api.md", "python")
-    assert len(examples) == 2
+    examples = [*blocks("reference/python-api.md", "python"), *blocks("../README.md", "python")]
+    assert len(examples) == 3
     for example in examples:
         compile(example, "python-api.md", "exec")
         imports = "\n".join(line for line in example.splitlines() if line.startswith(("from ", "import ")))
