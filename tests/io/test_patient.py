@@ -140,7 +140,7 @@ def test_tissue_labels_are_left_out(tmp_path):
     patient = read_patient(folder(tmp_path, {"T1w.nii.gz": "T1w", "sub-01_dseg.nii.gz": labels()}))
     assert patient.lesions is None
     assert [(path.name, reason) for path, reason in patient.skipped] == [
-        ("sub-01_dseg.nii.gz", "tissue or parcellation labels are not used")
+        ("sub-01_dseg.nii.gz", "tissue, parcellation and source-map labels are not used")
     ]
 
 

@@ -62,6 +62,11 @@ def test_a_sidecar_alone_marks_a_file_whose_header_was_lost(tmp_path):
     assert read_image(tmp_path / "FLAIR.nii").source.synthetic == PROVENANCE
 
 
+def test_a_name_alone_marks_a_file_that_lost_everything_else(tmp_path):
+    path = save(phantom(contrast="FLAIR"), tmp_path / "sub-1_desc-synthetic_FLAIR.nii")
+    assert read_image(path).is_synthetic
+
+
 def test_a_synthetic_scan_read_and_written_again_stays_marked(tmp_path):
     first = write_volume(tmp_path / "a.nii.gz", synthetic())
     second = write_volume(tmp_path / "b.nii.gz", read_image(first))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from napari_mrsynth.imaging import Affine, Grid, Source, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.io import checks, sequence
 from napari_mrsynth.io.decoded import require_file
-from napari_mrsynth.io.dicom_frames import Frame, frames_of, is_dicom, pixels_of
+from napari_mrsynth.io.dicom_frames import Frame, frames_of, is_dicom, pixels_of, siblings_of
 from napari_mrsynth.io.itk import LPS_TO_RAS
 
 MIN_SLICES = 3
@@ -82,12 +82,7 @@ def read_one_series(path: Path) -> Volume:
     FormatError
         If there is none, or more than one, naming them.
     """
-    if path.is_dir():
-        volumes = read_dicom(path)
-    else:
-        from napari_mrsynth.io.dicom_frames import siblings_of
-
-        volumes = list(_volumes_or_raise(siblings_of(path), path))
+    volumes = read_dicom(path) if path.is_dir() else _volumes_or_raise(siblings_of(path), path)
     if len(volumes) > 1:
         names = ", ".join(f"“{volume.name}”" for volume in volumes)
         raise FormatError(
@@ -136,12 +131,12 @@ def _number_of(volume: Volume) -> int:
     return int(volume.source.header["series_number"])
 
 
-def _volumes_or_raise(files: Sequence[Path], path: Path) -> tuple[Volume, ...]:
+def _volumes_or_raise(files: Iterable[Path], path: Path) -> list[Volume]:
     found = read_series(files, path)
     if not found.volumes:
         reason = found.skipped[0][1] if found.skipped else "not a DICOM file"
         raise FormatError(f"“{path.name}”: {reason}", hint="Export the whole series again.")
-    return found.volumes
+    return list(found.volumes)
 
 
 def _split_repeats(frames: list[Frame]) -> list[list[Frame]]:
@@ -166,9 +161,10 @@ def _volume(frames: list[Frame], root: Path) -> Volume:
     frames = sorted(frames, key=lambda frame: float(frame.position_lps @ normal))
     matrix, notes = _affine(frames, normal, name)
     scaled = any((frame.slope, frame.intercept) != (1, 0) for frame in frames)
+    files = {path: pixels_of(path) for path in dict.fromkeys(frame.path for frame in frames)}
     planes = []
     for frame in frames:
-        plane = pixels_of(frame)
+        plane = files[frame.path][frame.index]
         planes.append(plane * np.float32(frame.slope) + np.float32(frame.intercept) if scaled else plane)
     array = checks.real_numbers(np.stack(planes, axis=-1).transpose(1, 0, 2), name)
     array, mended = checks.finite(array, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -120,31 +119,25 @@ def frames_of(path: Path) -> list[Frame]:
         ) from error
 
 
-def pixels_of(frame: Frame) -> NDArray[Any]:
-    """Return a frame's stored numbers, shape (rows, columns).
+def pixels_of(path: Path) -> NDArray[Any]:
+    """Return the stored numbers of a file's frames, shape (frames, rows, columns).
+
+    pydicom decodes them, SimpleITK where it does not know the compression.
 
     Raises
     ------
     FormatError
         If they cannot be decoded.
     """
-    with refusing_damage(frame.path, "DICOM pixels"):
-        pixels = _pixels(frame.path)
-        return pixels if pixels.ndim == 2 else pixels[frame.index]
-
-
-@lru_cache(maxsize=2)
-def _pixels(path: Path) -> NDArray[Any]:
-    """Decode a file's pixels: pydicom, or SimpleITK for the compressions it does not know."""
     import pydicom
 
-    dataset = pydicom.dcmread(path)
-    try:
-        pixels: NDArray[Any] = dataset.pixel_array
-    except (NotImplementedError, RuntimeError):
-        pixels = _pixels_by_itk(path, dataset)
-    pixels.setflags(write=False)
-    return pixels
+    with refusing_damage(path, "DICOM pixels"):
+        dataset = pydicom.dcmread(path)
+        try:
+            pixels: NDArray[Any] = dataset.pixel_array
+        except (NotImplementedError, RuntimeError):
+            pixels = _pixels_by_itk(path, dataset)
+        return pixels[None] if pixels.ndim == 2 else pixels
 
 
 def _pixels_by_itk(path: Path, dataset: Any) -> NDArray[Any]:
@@ -155,7 +148,7 @@ def _pixels_by_itk(path: Path, dataset: Any) -> NDArray[Any]:
     slope, intercept = float(dataset.get("RescaleSlope", 1)), float(dataset.get("RescaleIntercept", 0))
     if (slope, intercept) != (1, 0):
         pixels = np.rint((pixels - intercept) / slope)
-    return pixels[0] if pixels.shape[0] == 1 else pixels
+    return pixels
 
 
 def _header(path: Path) -> Any:

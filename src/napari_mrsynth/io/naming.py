@@ -18,7 +18,9 @@ _LESION_WORDS = frozenset(
     {"seg", "msk", "gt", "gs", "gold", "lesion", "lesions", "label", "labels", "roi", "consensus"}
     | {"groundtruth", "annotation", "tumor", "tumour"}
 )
-_TISSUE_WORDS = frozenset({"dseg", "probseg", "aseg", "aparc", "synthseg", "tissue", "tissues", "wmparc"})
+_OTHER_WORDS = frozenset(
+    {"dseg", "probseg", "aseg", "aparc", "synthseg", "tissue", "tissues", "wmparc", "sourcemap"}
+)
 
 BRATS_2021 = {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
 BRATS_2023 = {1: "necrotic core", 2: "oedema", 3: "enhancing tumour"}
@@ -31,7 +33,7 @@ class Role(Enum):
     LESIONS = "lesions"
     BRAIN_MASK = "brain mask"
     SOME_MASK = "mask of brain or lesions"
-    TISSUES = "tissue labels"
+    OTHER_LABELS = "tissues, parcellation or source map"
 
 
 def extension_of(path: Path) -> str | None:
@@ -55,8 +57,8 @@ def role_of(stem: str) -> Role:
     """
     words = [word for word in re.split(r"[^a-z0-9]+", stem.lower()) if word]
     found = set(words)
-    if found & _TISSUE_WORDS:
-        return Role.TISSUES
+    if found & _OTHER_WORDS:
+        return Role.OTHER_LABELS
     says_mask = bool(found & _MASK_WORDS) or words[-1:] == ["msk"]
     if says_mask and found & _BRAIN_WORDS and not found & {"lesion", "lesions"}:
         return Role.BRAIN_MASK

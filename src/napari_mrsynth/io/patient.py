@@ -22,6 +22,8 @@ MAX_FILES = 20_000
 BRAIN_ML = 500.0
 """A mask of unclear name with at least this volume is a brain's, a smaller one a lesion's."""
 
+UNUSED_LABELS = "tissue, parcellation and source-map labels are not used"
+
 _NOT_IMAGES = frozenset(
     {".json", ".tsv", ".csv", ".txt", ".bval", ".bvec", ".md", ".pdf", ".xml", ".png", ".jpg"}
 )
@@ -170,8 +172,8 @@ def _read_folder(folder: Path, found: _Findings) -> None:
             elif path.suffix.lower() != ".json" and path.name.upper() != "DICOMDIR":
                 found.skip(path, f"not an image ({path.suffix or 'no extension'})", tell=False)
             continue
-        if role_of(stem_of(path)) is Role.TISSUES:
-            found.skip(path, "tissue or parcellation labels are not used", tell=False)
+        if role_of(stem_of(path)) is Role.OTHER_LABELS:
+            found.skip(path, UNUSED_LABELS, tell=False)
             continue
         try:
             image = read_image(path)
@@ -230,8 +232,8 @@ def _add_labels(labels: LabelVolume, role: Role, found: _Findings) -> None:
         ml = float(np.count_nonzero(labels.array) * np.prod(labels.grid.spacing) / 1000)
         role = Role.BRAIN_MASK if ml >= BRAIN_ML else Role.LESIONS
         labels = labels.noting(f"taken as {role.value}: {ml:.0f} ml")
-    if role is Role.TISSUES:
-        found.skip(_path(labels), "tissue or parcellation labels are not used")
+    if role is Role.OTHER_LABELS:
+        found.skip(_path(labels), UNUSED_LABELS)
         return
     twin = found.labels.get(role)
     if twin is not None:

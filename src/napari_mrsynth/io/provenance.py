@@ -52,8 +52,8 @@ def read_sidecar(path: Path) -> Mapping[str, Any]:
 def recognise(path: Path, header_text: str = "") -> Mapping[str, Any] | None:
     """Return the provenance of a synthetic file, None for an acquired one.
 
-    Either mark is enough: the sidecar's ``Synthetic``, or a header text that begins with ``SYNTHETIC``
-    (where the sidecar is lost, the provenance is that text).
+    Any mark is enough: the sidecar's ``Synthetic``, a header text that begins with ``SYNTHETIC``, or
+    ``desc-synthetic`` in the name (where the sidecar is lost, the provenance is what is left).
     """
     sidecar = read_sidecar(path)
     if sidecar.get("Synthetic") is True:
@@ -61,6 +61,8 @@ def recognise(path: Path, header_text: str = "") -> Mapping[str, Any] | None:
         return provenance if isinstance(provenance, dict) else {}
     if header_text.startswith(MARK):
         return {"description": header_text}
+    if "desc-synthetic" in path.name:
+        return {"description": path.name}
     return None
 
 
