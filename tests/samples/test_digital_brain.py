@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,10 @@ def test_a_saved_copy_still_says_that_it_is_simulated(healthy: PatientFiles, tmp
     assert not back.is_synthetic
 
 
-def test_another_seed_gives_other_noise_of_known_size(healthy: PatientFiles) -> None:
-    other = digital_brain(seed=1)
+def test_another_seed_gives_other_noise_of_known_size(
+    healthy: PatientFiles, brain_of: Callable[..., PatientFiles]
+) -> None:
+    other = brain_of(seed=1)
     for contrast in SIMULATED:
         apart = scan(other, contrast).array.astype(float) - scan(healthy, contrast).array
         assert 8 < apart[scan(healthy, "T1w").array > 600].std() < 20

@@ -68,7 +68,7 @@ class Anatomy:
     @property
     def points_mm(self) -> PointArray:
         """RAS mm (MNI space) of the brain's voxels, shape (n, 3)."""
-        return self.grid.affine.apply(np.argwhere(self.mask))
+        return _points(self.grid, self.mask)
 
 
 def t1w_of(t1_ms: float) -> float:
@@ -105,19 +105,14 @@ def load_anatomy() -> Anatomy:
     grey, white = (share / solid * (1 - fluid) for share in (grey, white))
     expected = white * _T1W["white"] + grey * _T1W["grey"] + fluid * fluid_t1w
     texture = np.clip((t1w - expected) / _SLOPE, -0.3, 0.3)
-    shape = arrays["t1"].shape
-    anatomy = Anatomy(
-        Grid((shape[0], shape[1], shape[2]), affine),
-        mask,
-        t1w,
-        white,
-        grey,
-        fluid,
-        texture,
-        np.zeros_like(t1w),
-    )
-    anatomy.iron[:] = _iron(anatomy.points_mm, grey)
-    return anatomy
+    i, j, k = mask.shape
+    grid = Grid((i, j, k), affine)
+    iron = _iron(_points(grid, mask), grey)
+    return Anatomy(grid, mask, t1w, white, grey, fluid, texture, iron)
+
+
+def _points(grid: Grid, mask: NDArray[np.bool_]) -> PointArray:
+    return grid.affine.apply(np.argwhere(mask))
 
 
 def _iron(points_mm: PointArray, grey: FloatArray) -> FloatArray:
