@@ -25,7 +25,7 @@ from napari_mrsynth.synthesis.job import Job
 from napari_mrsynth.synthesis.request import Request
 from napari_mrsynth.synthesis.result import Result, Step, peak_rss_bytes
 from napari_mrsynth.synthesis.runner import Runner
-from napari_mrsynth.synthesis.slabs import outwards, plan_slabs
+from napari_mrsynth.synthesis.slabs import outwards
 from napari_mrsynth.synthesis.workers import follow, workers
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ class Engine:
             job.prepare(contrast)
         planes = job.framing.frame.planes_for(display_slice)
         needed = [slab for slab in job.slabs if slab.start < planes.stop and slab.stop > planes.start]
-        for slab in needed if planes else ():
-            job.make(slab)
+        with workers(job.runner.plan.workers) as pool:
+            list(pool.map(job.make, needed if planes else ()))
         return {contrast: job.plane(contrast, display_slice) for contrast in request.wanted}
 
     def _make_slabs(self, job: Job, clock: Stopwatch, first_slice: int | None) -> Generator[Step, None, None]:
@@ -218,7 +218,7 @@ class Engine:
 
         runner = Runner(load, plan, batch)
         framing = frame_study(study, bundle.card, self.cache)
-        slabs = plan_slabs(framing.frame.mask, batch, runner.predictor.multiple)
+        slabs = framing.slabs(batch, runner.predictor.multiple)
         return Job(study, request, bundle.card, runner, framing, slabs, self.cache)
 
     def _predictor(self, bundle: Bundle, device: str, precision: str) -> Predictor:

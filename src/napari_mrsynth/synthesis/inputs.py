@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from napari_mrsynth.imaging import Study
 from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.normalise import Normalisation, fit
 from napari_mrsynth.synthesis.cache import ByteCache
-from napari_mrsynth.synthesis.slabs import MARGIN
+from napari_mrsynth.synthesis.slabs import MARGIN, Slab, plan_slabs
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,24 @@ class FramedInput:
 
 @dataclass(frozen=True)
 class Framing:
-    """A model's frame on a study, with the key that equal frames share."""
+    """A model's frame on a study.
+
+    Attributes
+    ----------
+    key : hashable
+        Equal for equal frames.
+    frame : WorkingFrame
+    """
 
     key: Hashable
     frame: WorkingFrame
+    _slabs: dict[tuple[int, int], list[Slab]] = field(default_factory=dict)
+
+    def slabs(self, size: int, multiple: int) -> list[Slab]:
+        """Return the frame cut into slabs (see :func:`~napari_mrsynth.synthesis.slabs.plan_slabs`)."""
+        if (size, multiple) not in self._slabs:
+            self._slabs[size, multiple] = plan_slabs(self.frame.mask, size, multiple)
+        return self._slabs[size, multiple]
 
 
 def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
@@ -52,11 +66,11 @@ def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
         mask.fingerprint if mask is not None else None,
         card.spacing_mm,
     )
-    frame = cache.get(("frame", key))
-    if frame is None:
-        frame = WorkingFrame.of(study, card.spacing_mm, MARGIN)
-        cache.put(("frame", key), frame, frame.mask.nbytes)
-    return Framing(key, frame)
+    framing: Framing | None = cache.get(("frame", key))
+    if framing is None:
+        framing = Framing(key, WorkingFrame.of(study, card.spacing_mm, MARGIN))
+        cache.put(("frame", key), framing, framing.frame.mask.nbytes)
+    return framing
 
 
 def frame_input(study: Study, contrast: str, card: Card, framing: Framing, cache: ByteCache) -> FramedInput:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from threading import Barrier
+from threading import Barrier, Lock
 from typing import TypeVar
 
 Task = TypeVar("Task")
 HEARTBEAT = 0.2
 """Longest time in seconds between two signs of life."""
+
+_STARTING = Lock()
 
 
 @contextmanager
@@ -25,18 +27,19 @@ def workers(count: int) -> Iterator[ThreadPoolExecutor]:
     """
     import torch
 
-    threads = torch.get_num_threads()
-    share = max(1, threads // count)
     barrier = Barrier(count)
 
-    def start() -> None:
+    def start(share: int) -> None:
+        torch.get_num_threads()  # a thread's first use of torch takes the common number: have that done now
         torch.set_num_threads(share)
         barrier.wait()
 
     with ThreadPoolExecutor(count, thread_name_prefix="mrsynth") as pool:
-        for begun in [pool.submit(start) for _ in range(count)]:
-            begun.result()
-        torch.set_num_threads(threads)  # setting it in a worker also sets it for threads that start later
+        with _STARTING:  # setting it in a worker also sets it for threads that start later, so it is set back
+            threads = torch.get_num_threads()
+            for begun in [pool.submit(start, max(1, threads // count)) for _ in range(count)]:
+                begun.result()
+            torch.set_num_threads(threads)
         yield pool
 
 
