@@ -31,7 +31,12 @@ def commands() -> dict[str, list[str]]:
         for name, inner in getattr(command, "commands", {}).items():
             walk(inner, f"{path} {name}".strip())
         if not hasattr(command, "commands"):
-            options = [option for param in command.params for option in param.opts if option.startswith("--")]
+            options = [
+                option
+                for param in command.params
+                for option in (*param.opts, *param.secondary_opts)
+                if option.startswith("--")
+            ]
             found[path] = [option for option in options if option not in {"--json", "--help"}]
 
     walk(typer.main.get_command(app), "")
@@ -50,8 +55,8 @@ def test_every_subcommand_and_option_is_in_the_reference(command, options):
 def test_every_command_that_a_page_shows_exists(page):
     known = commands()
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    shown = re.findall(r"^ *mrsynth ((?:models )?[a-z]+)(.*)$", text, re.MULTILINE)
-    shown += re.findall(r"`mrsynth ((?:models )?[a-z]+)([^`]*)`", text)
+    shown = re.findall(r"^ *mrsynth ((?:(?:models|experiment) )?[a-z][a-z-]*)(.*)$", text, re.MULTILINE)
+    shown += re.findall(r"`mrsynth ((?:(?:models|experiment) )?[a-z][a-z-]*)([^`]*)`", text)
     for command, rest in shown:
         assert command in known
         for option in re.findall(r"--[a-z-]+", rest):

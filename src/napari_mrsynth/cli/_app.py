@@ -7,14 +7,14 @@ import inspect
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
 from napari_mrsynth import __version__
-from napari_mrsynth.cli import demo, doctor, evaluate, models, study, synthesize, train
+from napari_mrsynth.cli import demo, doctor, evaluate, experiment, models, study, synthesize, train
 from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json
 from napari_mrsynth.errors import MrsynthError
 
@@ -121,22 +121,29 @@ def _whole(
 def _assemble() -> typer.Typer:
     whole = _group("")
     whole.callback()(_whole)
-    commands: dict[str, Command] = {
-        "study": study.study,
-        "synthesize": synthesize.synthesize,
-        "evaluate": evaluate.evaluate,
-        "train": train.train,
-        "demo": demo.demo,
-        "doctor": doctor.doctor,
-    }
-    for name, function in commands.items():
-        whole.command(name)(_taking_json(function))
+    _fill(
+        whole,
+        {
+            "study": study.study,
+            "synthesize": synthesize.synthesize,
+            "evaluate": evaluate.evaluate,
+            "train": train.train,
+            "demo": demo.demo,
+            "doctor": doctor.doctor,
+        },
+    )
     bundles = _group("The installed models: list them, show a card, verify the weights.")
-    commands = {"list": models.list_models, "show": models.show, "verify": models.verify}
-    for name, function in commands.items():
-        bundles.command(name)(_taking_json(function))
+    _fill(bundles, {"list": models.list_models, "show": models.show, "verify": models.verify})
     whole.add_typer(bundles, name="models")
+    tables = _group("The project's published tables, each made by one command.")
+    _fill(tables, {"any-subset": experiment.any_subset})
+    whole.add_typer(tables, name="experiment")
     return whole
+
+
+def _fill(group: typer.Typer, commands: Mapping[str, Command]) -> None:
+    for name, function in commands.items():
+        group.command(name)(_taking_json(function))
 
 
 app = _assemble()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def any_subset(
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="A training configuration; by default the shipped one."),
+        typer.Argument(metavar="CONFIG", help="A training configuration; by default the shipped one."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
