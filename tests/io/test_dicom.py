@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from dicom_files import classic_series, enhanced_file, report
 from napari_mrsynth.errors import ContrastError, FormatError
 from napari_mrsynth.io import read_dicom, read_image, read_patient
+from napari_mrsynth.io.dicom_frames import pixels_of
 from phantoms import affine_of, phantom
 
 SHAPE = (9, 8, 7)
@@ -222,3 +224,14 @@ def _set(path, **tags):
     for tag, value in tags.items():
         setattr(dataset, tag, value)
     dataset.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.parametrize("compressor", ["JPEG", "JPEG2000"])
+def test_compressed_pixels_are_decoded(tmp_path, compressor):
+    stored = scan().array[:, :, 3].T.copy()
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(tmp_path / "slice.dcm"))
+    writer.SetCompressor(compressor)
+    writer.UseCompressionOn()
+    writer.Execute(sitk.GetImageFromArray(stored[None]))
+    np.testing.assert_array_equal(pixels_of(tmp_path / "slice.dcm")[0], stored)
