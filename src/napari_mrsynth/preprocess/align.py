@@ -1,8 +1,8 @@
 """Rigid alignment of two scans of one head, whatever their contrasts, by mutual information.
 
-The measure is Mattes' mutual information (Mattes et al. 2003, DOI 10.1109/TMI.2003.809072), climbed from coarse
-to fine in RAS millimetres. The climb begins both at the header and where the heads' middles meet; the better
-of the two goes on.
+The measure is Mattes' mutual information (Mattes et al. 2003, DOI 10.1109/TMI.2003.809072), climbed from
+coarse to fine in RAS millimetres. The climb begins both at the header and where the heads' middles meet; the
+better of the two goes on.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class _Climb:
         self.reports.put(self.watch.at(self.done, f"{doing.capitalize()} {_name(self.moving)}"))
 
     def _registration(self, fixed: Prepared, moving: Prepared, level: _Level) -> tuple[Any, tuple[Any, Any]]:
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         self._tell()
         image, mask = picture(fixed, level.spacing_mm)
@@ -181,7 +181,7 @@ class _Climb:
         self, place: Any, registration: Any, images: tuple[Any, Any], level: _Level, of: int
     ) -> tuple[float, Any]:
         """Climb from one place; return the measure (the lower the better) and where it led."""
-        import SimpleITK as sitk
+        import SimpleITK as sitk  # noqa: N813
 
         self._tell()
         share, before = level.share / of, self.done
@@ -216,8 +216,8 @@ class _Climb:
 
 
 def _starts(fixed: Prepared, moving: Prepared, start: Rigid) -> list[Any]:
-    """Return the places to climb from, the given start first: Euler transforms about the fixed head's middle."""
-    import SimpleITK as sitk
+    """Return the places to climb from, the given start first, as motions about the fixed head's middle."""
+    import SimpleITK as sitk  # noqa: N813
 
     centre = fixed.centre_mm
     there = np.linalg.inv(start.matrix) @ np.append(moving.centre_mm, 1.0)
@@ -231,7 +231,7 @@ def _starts(fixed: Prepared, moving: Prepared, start: Rigid) -> list[Any]:
 
 
 def _affine(matrix: FloatArray) -> Any:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(matrix[:3, :3].ravel().tolist())

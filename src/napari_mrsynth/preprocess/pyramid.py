@@ -84,8 +84,8 @@ def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def prepare(volume: Volume) -> Prepared:
     """Make a scan ready: coarser voxels, head found, slow shading divided out, bright ends clipped.
 
-    Receive coils shade a scan slowly, each scan its own way; mutual information would align the shadings. Each
-    voxel of the head is therefore divided by the head's local mean (Gaussian of :data:`SHADING_MM`).
+    Receive coils shade a scan slowly, each scan its own way; mutual information would align the shadings.
+    Each voxel of the head is therefore divided by the head's local mean (Gaussian of :data:`SHADING_MM`).
     """
     from scipy import ndimage
 
@@ -97,7 +97,7 @@ def prepare(volume: Volume) -> Prepared:
     share = ndimage.gaussian_filter(head.astype(np.float32), sigma)
     clipped = np.clip(coarse, 0, np.percentile(coarse[head], 99)) * head
     local = ndimage.gaussian_filter(clipped, sigma) / np.maximum(share, 1e-3)
-    middle = max(float(np.median(local[head])), np.finfo(np.float32).tiny)
+    middle = max(float(np.median(local[head])), 1e-30)
     shading = np.where(head, np.maximum(local, 0.1 * middle), middle).astype(np.float32)
     shading = resample(Volume(shading, coarse_grid), fine.grid).array
     image = fine.array.astype(np.float32) / np.where(shading > 0, shading, middle)
@@ -117,7 +117,7 @@ def picture(prepared: Prepared, spacing_mm: float, *, margin: bool = False) -> t
     With `margin` the edge voxels are repeated outwards, so that no sample falls out of the field of view and
     the measure cannot grow by losing samples.
     """
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     image = resample(prepared.image, at_spacing(prepared.image.grid, spacing_mm))
     mask = resample(prepared.surround, image.grid)

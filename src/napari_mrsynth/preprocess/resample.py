@@ -1,8 +1,9 @@
 """One interpolation from an image's own voxels to any grid, a rigid motion included.
 
-Whatever lies between a scan and the grid it is wanted on (another axis order, spacing, obliquity, an estimated
-motion) is one affine map from target voxels to source voxels. Where that map only permutes, flips and shifts by
-whole voxels, voxels are copied bit for bit; everywhere else they are interpolated once, from the native ones.
+Whatever lies between a scan and the grid it is wanted on (another axis order, spacing, obliquity, an
+estimated motion) is one affine map from target voxels to source voxels. Where that map only permutes, flips
+and shifts by whole voxels, voxels are copied bit for bit; everywhere else they are interpolated once, from
+the native ones.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def resample(image: Image, grid: Grid, *, motion: Rigid | None = None) -> Image:
         array = _nearest(image.array, to_source, grid.shape)
     else:
         array = _linear(image.array, to_source, grid.shape)
-    return cast(Image, replace(image, array=array, grid=grid))
+    return replace(image, array=array, grid=grid)
 
 
 def is_exact(source: Grid, target: Grid, motion: Rigid | None = None) -> bool:
@@ -101,7 +102,7 @@ def _copy(array: NDArray[Any], whole: FloatArray, shape: tuple[int, int, int]) -
 
 
 def _linear(array: NDArray[Any], to_source: FloatArray, shape: tuple[int, int, int]) -> NDArray[np.float32]:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
     from scipy.ndimage import gaussian_filter1d
 
     smooth = np.asarray(array, dtype=np.float32)
@@ -113,7 +114,7 @@ def _linear(array: NDArray[Any], to_source: FloatArray, shape: tuple[int, int, i
 
 
 def _nearest(array: NDArray[Any], to_source: FloatArray, shape: tuple[int, int, int]) -> NDArray[Any]:
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     plain = array.astype(np.uint8) if array.dtype == bool else array.astype(array.dtype.newbyteorder("="))
     return _through_itk(plain, to_source, shape, sitk.sitkNearestNeighbor).astype(array.dtype)
@@ -126,7 +127,7 @@ def _through_itk(
 
     SimpleITK's first axis is numpy's last: matrix and shift are reversed to match.
     """
-    import SimpleITK as sitk
+    import SimpleITK as sitk  # noqa: N813
 
     transform = sitk.AffineTransform(3)
     transform.SetMatrix(np.ascontiguousarray(to_source[2::-1, 2::-1]).ravel().tolist())

@@ -1,0 +1,401 @@
+"""From scans to a study, and from one study to the next: every step recorded, every step undoable.
+
+All functions return a new :class:`Study`; scans are never changed. A member is always resampled straight from
+its native voxels, so that aligning, choosing another reference and undoing never interpolate twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from napari_mrsynth.errors import ContrastError, GridError, InputError, LabelError
+from napari_mrsynth.imaging import BrainMask, Grid, LabelVolume, Member, Rigid, Study, Volume
+from napari_mrsynth.imaging.geometry import FloatArray
+from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
+from napari_mrsynth.preprocess.mask import brain_mask
+from napari_mrsynth.preprocess.resample import is_exact, resample
+from napari_mrsynth.progress import Progress
+
+LEAST_OVERLAP = 0.1
+"""Share of the smaller field of view that two scans of one study must have in common."""
+
+Step = Mapping[str, object]
+
+
+def build_study(
+    volumes: Sequence[Volume],
+    *,
+    name: str,
+    reference: str | None = None,
+    mask: LabelVolume | None = None,
+    lesions: LabelVolume | None = None,
+) -> Study:
+    """Put the scans of one patient on one grid, all of them switched on.
+
+    Parameters
+    ----------
+    volumes : sequence of Volume
+        One per contrast, each with its contrast known.
+    name : str
+        The patient's.
+    reference : str, optional
+        The contrast whose grid the study takes. By default the grid that most scans already have, among
+        equals the one with the smallest voxels, and on it the scan that was given first.
+    mask : LabelVolume, optional
+        The brain (any class but 0); found from the scans otherwise (:func:`~.mask.brain_mask`).
+    lesions : LabelVolume, optional
+        Lesion labels.
+
+    Returns
+    -------
+    Study
+        Its `steps` say what was done to each scan; its `notes` what the user should know.
+
+    Raises
+    ------
+    ContrastError
+        If there is no scan, a contrast is unknown or claimed twice, or `reference` is not here.
+    GridError
+        If a scan does not share the reference's space.
+    LabelError
+        If the mask is empty or misses what the scans show.
+    """
+    members = _by_contrast(volumes)
+    chosen = reference if reference is not None else _usual_reference(members)
+    if chosen not in members:
+        raise ContrastError(
+            f"The reference {chosen!r} is not among {', '.join(members)}.",
+            hint=f"Choose one of {', '.join(members)}.",
+        )
+    grid = members[chosen].grid
+    placed = {contrast: _place(volume, grid, Rigid(), chosen) for contrast, volume in members.items()}
+    study = Study(
+        name=name,
+        reference=chosen,
+        members=placed,
+        active=frozenset(placed),
+        steps=tuple(_resampling(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
+        notes=tuple(_resampled_note(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
+    )
+    if lesions is not None:
+        labels, steps, notes = _labels_on(study, lesions, "lesion labels")
+        study = _adding(replace(study, lesions=labels), steps, notes)
+    return with_mask(study, mask) if mask is not None else _with_found_mask(study)
+
+
+def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generator[Progress, None, Study]:
+    """Estimate the rigid motion of contrasts against the reference, and resample them through it.
+
+    Parameters
+    ----------
+    study : Study
+    contrasts : sequence of str, optional
+        Which to align; all but the reference by default.
+
+    Yields
+    ------
+    Progress
+        Over all of them. Close the generator to cancel; the study given stays as it was.
+
+    Returns
+    -------
+    Study
+        Each aligned member's `motion` says by how much; where no better place than the header was found the
+        member stays and a note says so. A mask that was found from the scans is found again.
+
+    Raises
+    ------
+    ContrastError
+        If a contrast is not in the study.
+    InputError
+        If a scan is constant.
+    """
+    wanted = [c for c in (study.contrasts if contrasts is None else contrasts) if c != study.reference]
+    for contrast in wanted:
+        study.volume(contrast)
+    fixed = study.members[study.reference].native
+    for index, contrast in enumerate(wanted):
+        member = study.members[contrast]
+        climb = estimate_rigid(fixed, member.native, start=replace(member.motion))
+        motion = yield from _shared(climb, index, len(wanted))
+        if motion.how != ALIGNED:
+            note = f"{contrast} was left where its header puts it: alignment found no better place."
+            study = _adding(study, ({"step": "align", "contrast": contrast, "kept": True},), (note,))
+            continue
+        study = _moved(study, contrast, motion)
+    return _with_found_mask(study) if wanted and not _mask_is_given(study) else study
+
+
+def undo_alignment(study: Study, contrast: str) -> Study:
+    """Put a contrast back where its header puts it.
+
+    Raises
+    ------
+    ContrastError
+        If the study does not have it.
+    """
+    study.volume(contrast)
+    if study.members[contrast].motion.is_identity:
+        return study
+    undone = _replaced(study, contrast, Rigid())
+    return _adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
+
+
+def with_reference(study: Study, contrast: str) -> Study:
+    """Make another contrast's native grid the study's.
+
+    Motions are carried over, so that scans that were aligned stay aligned; every scan is resampled anew from
+    its native voxels. Mask and lesions move along, by nearest voxel where grids differ.
+
+    Raises
+    ------
+    ContrastError
+        If the study does not have it.
+    """
+    study.volume(contrast)
+    if contrast == study.reference:
+        return study
+    to_old: FloatArray = np.linalg.inv(study.members[contrast].motion.matrix).astype(np.float64)
+    grid = study.members[contrast].native.grid  # to_old: its RAS mm to the old reference's
+    members = {}
+    for name, member in study.members.items():
+        matrix = member.motion.matrix @ to_old
+        still = name == contrast or np.allclose(matrix, np.eye(4), atol=1e-9)
+        how = member.motion.how if not member.motion.is_identity else study.members[contrast].motion.how
+        members[name] = _place(member.native, grid, Rigid() if still else Rigid(matrix, how), contrast)
+    carry = Rigid(to_old)
+    lesions = resample(study.lesions, grid, motion=carry) if study.lesions is not None else None
+    mask = None
+    if study.mask is not None:
+        labels = LabelVolume(study.mask.array.astype(np.uint8), study.grid)
+        mask = BrainMask(resample(labels, grid, motion=carry).array > 0, study.mask.how)
+    moved = replace(study, reference=contrast, members=members, lesions=lesions, mask=mask)
+    step = {"step": "reference", "from": study.reference, "to": contrast}
+    return _adding(moved, (step,), ())
+
+
+def with_mask(study: Study, mask: LabelVolume) -> Study:
+    """Give the study a brain mask: any class but 0 is brain.
+
+    Raises
+    ------
+    LabelError
+        If the mask is empty, or lies where the reference shows nothing.
+    GridError
+        If it does not share the study's space.
+    """
+    labels, steps, notes = _labels_on(study, mask, "brain mask")
+    inside = labels.array > 0
+    if not inside.any():
+        raise LabelError(
+            f"The brain mask {mask.name or ''} is empty on the grid of {study.reference}.".replace("  ", " "),
+            hint="Paint the brain, or leave the mask out to have it computed.",
+        )
+    shown = _shown(study.volume(study.reference))
+    if (shown & inside).sum() < 0.5 * inside.sum():
+        share = (shown & inside).sum() / inside.sum()
+        raise LabelError(
+            f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
+            hint="Check that the mask belongs to this patient and has the right header.",
+        )
+    found = BrainMask(inside, f"given: {mask.source.path.name if mask.source.path else mask.name or 'mask'}")
+    step = {"step": "mask", "how": found.how, "voxels": int(inside.sum())}
+    return _adding(replace(study, mask=found), (*steps, step), notes)
+
+
+def without(study: Study, contrast: str) -> Study:
+    """Take a contrast out of the study; another becomes the reference where it was that.
+
+    Raises
+    ------
+    ContrastError
+        If the study does not have it, or has no other.
+    """
+    study.volume(contrast)
+    rest = [name for name in study.contrasts if name != contrast]
+    if not rest:
+        raise ContrastError(f"{contrast} is the study's only scan.", hint="Open another scan first.")
+    if contrast == study.reference:
+        study = with_reference(study, _usual_reference({n: study.members[n].native for n in rest}))
+    left = replace(
+        study,
+        members={name: study.members[name] for name in rest},
+        active=study.active - {contrast},
+    )
+    return _adding(left, ({"step": "remove", "contrast": contrast},), ())
+
+
+def with_volume(study: Study, volume: Volume) -> Study:
+    """Add a scan to the study, switched on.
+
+    Raises
+    ------
+    ContrastError
+        If its contrast is unknown or already here.
+    GridError
+        If it does not share the study's space.
+    """
+    named = _by_contrast([*(member.native for member in study.members.values()), volume])
+    contrast = list(named)[-1]
+    member = _place(volume, study.grid, Rigid(), study.reference)
+    more = replace(study, members={**study.members, contrast: member}, active=study.active | {contrast})
+    steps: list[Step] = [{"step": "add", "contrast": contrast}]
+    notes: list[str] = []
+    if member.is_resampled:
+        steps.append(_resampling(member, contrast, study.reference))
+        notes.append(_resampled_note(member, contrast, study.reference))
+    return _adding(more, steps, notes)
+
+
+def _by_contrast(volumes: Sequence[Volume]) -> dict[str, Volume]:
+    if not volumes:
+        raise ContrastError("A study needs at least one scan.", hint="Open a scan or a patient folder.")
+    members: dict[str, Volume] = {}
+    for volume in volumes:
+        called = volume.name or (volume.source.path.name if volume.source.path else "A scan")
+        if not volume.contrast:
+            raise ContrastError(
+                f"{called}: its contrast is unknown.",
+                hint="Say what it is: choose it in the table, or give T1w=FILE on the command line.",
+            )
+        if volume.contrast in members:
+            raise ContrastError(
+                f"{members[volume.contrast].name or 'A scan'} and {called} both claim to be"
+                f" {volume.contrast}.",
+                hint="Leave one out, or say which contrast the other is.",
+            )
+        members[volume.contrast] = volume
+    return members
+
+
+def _usual_reference(members: Mapping[str, Volume]) -> str:
+    """Return the scan whose grid most scans have, then the one with the smallest voxels, then the first."""
+
+    def rank(contrast: str) -> tuple[int, float]:
+        grid = members[contrast].grid
+        alike = sum(grid.same_as(other.grid) for other in members.values())
+        return -alike, round(float(np.prod(grid.spacing)), 3)
+
+    return min(members, key=rank)
+
+
+def _place(volume: Volume, grid: Grid, motion: Rigid, reference: str) -> Member:
+    """Make a member; without a motion its field of view must meet the reference's."""
+    if motion.is_identity:
+        share = _overlap(grid, volume.grid)
+        if share < LEAST_OVERLAP:
+            apart = float(np.linalg.norm(grid.centre_mm - volume.grid.centre_mm))
+            raise GridError(
+                f"{volume.contrast} and {reference} cannot be of one head: their fields of view lie "
+                f"{apart:.0f} mm apart, middle to middle, and share {share:.0%} of the smaller one.",
+                hint="Check both headers, or leave one of the scans out.",
+            )
+    return Member(volume, resample(volume, grid, motion=motion), motion)
+
+
+def _overlap(one: Grid, other: Grid) -> float:
+    """Return the share of the smaller field of view that lies in the other, from about 4000 points."""
+    small, large = sorted((one, other), key=lambda grid: float(np.prod(grid.size_mm)))
+    steps = [np.linspace(0, n - 1, 16) for n in small.shape]
+    points: FloatArray = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    there = large.affine.unapply(small.affine.apply(points))
+    inside = ((there >= -0.5) & (there <= np.asarray(large.shape) - 0.5)).all(axis=1)
+    return float(inside.mean())
+
+
+def _resampling(member: Member, contrast: str, reference: str) -> Step:
+    native, grid = member.native.grid, member.on_reference.grid
+    return {
+        "step": "resample",
+        "contrast": contrast,
+        "onto": reference,
+        "from_shape": list(native.shape),
+        "from_spacing_mm": [round(size, 6) for size in native.spacing],
+        "to_shape": list(grid.shape),
+        "to_spacing_mm": [round(size, 6) for size in grid.spacing],
+        "interpolated": not is_exact(native, grid, member.motion),
+        "motion": [[round(float(x), 9) for x in row] for row in member.motion.matrix],
+        "motion_how": member.motion.how,
+    }
+
+
+def _resampled_note(member: Member, contrast: str, reference: str) -> str:
+    reason = member.on_reference.grid.mismatch(member.native.grid)
+    how = "copied" if is_exact(member.native.grid, member.on_reference.grid) else "resampled"
+    return f"{contrast} was {how} onto the grid of {reference} ({reason})."
+
+
+def _labels_on(study: Study, labels: LabelVolume, what: str) -> tuple[LabelVolume, list[Step], list[str]]:
+    """Bring labels onto the study's grid by nearest voxel, with the step and the note that say so."""
+    reason = study.grid.mismatch(labels.grid)
+    if reason is None:
+        return labels if labels.grid == study.grid else replace(labels, grid=study.grid), [], []
+    if _overlap(study.grid, labels.grid) <= 0:
+        apart = float(np.linalg.norm(study.grid.centre_mm - labels.grid.centre_mm))
+        raise GridError(
+            f"The {what} and {study.reference} share no space: {apart:.0f} mm apart, middle to middle.",
+            hint="Check that the labels belong to this patient.",
+        )
+    step: Step = {"step": f"resample {what}", "how": "nearest", "reason": reason}
+    note = f"The {what} lay on another grid ({reason}) and took the nearest voxels of {study.reference}."
+    return resample(labels, study.grid), [step], [note]
+
+
+def _with_found_mask(study: Study) -> Study:
+    try:
+        found = brain_mask([study.volume(contrast) for contrast in study.contrasts])
+    except InputError as error:
+        return _adding(replace(study, mask=None), (), (f"No brain mask: {error}",))
+    step = {"step": "mask", "how": found.how, "voxels": int(found.array.sum())}
+    return _adding(replace(study, mask=found), (step,), ())
+
+
+def _mask_is_given(study: Study) -> bool:
+    return study.mask is not None and study.mask.how.startswith("given")
+
+
+def _shown(volume: Volume) -> np.typing.NDArray[np.bool_]:
+    """Where a scan shows something: above a tenth of its bright voxels."""
+    bright = float(np.percentile(volume.array, 99.5))
+    shown: np.typing.NDArray[np.bool_] = volume.array > 0.05 * bright
+    return shown
+
+
+def _moved(study: Study, contrast: str, motion: Rigid) -> Study:
+    moved = _replaced(study, contrast, motion)
+    step: Step = {
+        "step": "align",
+        "contrast": contrast,
+        "to": study.reference,
+        "degrees": round(motion.degrees, 4),
+        "mm": round(motion.shift_mm(study.grid.centre_mm), 4),
+        "motion": [[round(float(x), 9) for x in row] for row in motion.matrix],
+    }
+    return _adding(moved, (step,), ())
+
+
+def _replaced(study: Study, contrast: str, motion: Rigid) -> Study:
+    native = study.members[contrast].native
+    member = Member(native, resample(native, study.grid, motion=motion), motion)
+    return replace(study, members={**study.members, contrast: member})
+
+
+def _adding(study: Study, steps: Sequence[Step], notes: Sequence[str]) -> Study:
+    fresh = tuple(note for note in notes if note not in study.notes)
+    return replace(study, steps=(*study.steps, *steps), notes=(*study.notes, *fresh))
+
+
+def _shared(climb: Generator[Progress, None, Rigid], index: int, of: int) -> Generator[Progress, None, Rigid]:
+    """Pass on one alignment's progress as its share of several."""
+    try:
+        while True:
+            one = next(climb)
+            left = one.seconds_left if of == index + 1 else None
+            yield Progress((index + one.fraction) / of, one.message, left)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    finally:
+        climb.close()
