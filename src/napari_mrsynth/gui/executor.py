@@ -9,6 +9,7 @@ from typing import Any
 from napari.qt.threading import thread_worker
 from qtpy.QtCore import QObject, Signal, Slot
 
+from napari_mrsynth.gui.warmup import warm_up
 from napari_mrsynth.session.job import Cancelled, Job, Outcome, drive
 
 
@@ -42,6 +43,8 @@ class QtExecutor:
     has the engine to itself.
     """
 
+    asynchronous = True
+
     def __init__(self) -> None:
         self._turn = threading.Lock()
         self._running: set[_Relay] = set()
@@ -61,6 +64,7 @@ class QtExecutor:
                 return
             yield
         try:
+            warm_up()
             steps = drive(job)
             try:
                 while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.synthesis import Result
 
 PREVIEW_DELAY_MS = 60
+_END = object()
 
 
 class Presenter:
@@ -61,8 +62,10 @@ class Presenter:
             QtExecutor(),
             choices=Choices(device=self._preferences.device, precision=self._preferences.precision),
             cache_bytes=self._preferences.cache_mb * 2**20,
+            default_contrast=self._preferences.default_contrast,
         )
         self._previewing = False
+        self._coming: Iterator[None] | None = None
         self._soon = QTimer(dock)
         self._soon.setSingleShot(True)
         self._soon.setInterval(PREVIEW_DELAY_MS)
@@ -279,21 +282,42 @@ class Presenter:
 
     def _show_study(self) -> None:
         study, dock = self.session.study, self._dock
-        first_look = study is not None and not self._viewer.layers
+        self.finish_layers()
         self._previewing = False
-        self.adapter.show_study(study)
-        if first_look and self._preferences.convention in ("radiological", "neurological"):
-            scene.show_side(
-                self._viewer,
-                "radiological" if self._preferences.convention == "radiological" else "neurological",
-            )
-            self._look_at(scene.Plane.AXIAL)
+        if study is not None and not self._viewer.layers and self._preferences.convention != "unchanged":
+            radiological = self._preferences.convention == "radiological"
+            scene.show_side(self._viewer, "radiological" if radiological else "neurological")
+        self._coming = self.adapter.showing(study)
+        if self.session.asynchronous:
+            self._next_layer()
+        else:
+            self.finish_layers()
         dock.patient.setText("Synthesis" if study is None else study.name)
         dock.close_patient.setVisible(study is not None)
         notes = () if study is None else study.notes
         dock.notes.setVisible(bool(notes))
         dock.notes.setText(f"{len(notes)} note{'s' if len(notes) != 1 else ''}")
         dock.notes.setToolTip("\n".join(f"• {note}" for note in notes))
+
+    def _next_layer(self) -> None:
+        """Show one more layer, and let the window answer before the next."""
+        if self._coming is None:
+            return
+        if next(self._coming, _END) is _END:
+            self._coming = None
+            scene.letter_sides(self._viewer)
+            self._show_rows()
+        else:
+            QTimer.singleShot(0, self._next_layer)
+
+    def finish_layers(self) -> None:
+        """Show all layers that are still to come, now."""
+        if self._coming is not None:
+            coming, self._coming = self._coming, None
+            for _ in coming:
+                pass
+            scene.letter_sides(self._viewer)
+            self._show_rows()
 
     def _show_rows(self) -> None:
         study = self.session.study
@@ -317,7 +341,11 @@ class Presenter:
         for piece in (dock.load, dock.table, dock.make, dock.model, dock.close_patient):
             piece.setEnabled(not busy)
         dock.run.live.setEnabled(not busy)
-        dock.run.show_status(status, can_save=self.session.result is not None)
+        dock.run.show_status(
+            status,
+            why_not=None if busy else self.session.why_not(),
+            can_save=self.session.result is not None,
+        )
         dock.model.show_device(self.session.device_in_words)
 
     def _show_planes(self, planes: Any) -> None:
@@ -326,6 +354,7 @@ class Presenter:
             self._dock.model.show_device(self.session.device_in_words)
 
     def _show_result(self, result: Result) -> None:
+        self.finish_layers()
         if self.session.study is not None:
             keep = self._dock.model.keep_earlier.isChecked()
             self.adapter.show_result(self.session.study, result, keep_earlier=keep)

@@ -81,6 +81,7 @@ def warn(viewer: ViewerModel, text: str) -> None:
     overlay = _overlay(viewer, _WARNING, "top_center", font_size=11)
     overlay.text = text
     overlay.color = "#ffd166"
+    overlay.box_color = "#1c1c1ce0"
     overlay.visible = bool(text)
 
 

@@ -87,7 +87,15 @@ class Job(Generic[T]):
 
 
 class Executor(Protocol):
-    """Where jobs run: a worker thread in the window, the caller's own thread in tests and scripts."""
+    """Where jobs run: a worker thread in the window, the caller's own thread in tests and scripts.
+
+    Attributes
+    ----------
+    asynchronous : bool
+        Whether :meth:`run` returns before the job has ended.
+    """
+
+    asynchronous: bool
 
     def run(self, job: Job[Any]) -> None:
         """Start `job`; its callbacks are called on the thread that called this."""
@@ -95,6 +103,8 @@ class Executor(Protocol):
 
 class ImmediateExecutor:
     """Runs every job to its end before returning."""
+
+    asynchronous = False
 
     def run(self, job: Job[Any]) -> None:
         """Run `job` here and now."""

@@ -50,6 +50,8 @@ class ContrastRow:
         How sure its name is, 0 to 1.
     synthetic : bool
         Whether it was made by a model in an earlier session.
+    origin : str
+        The file or folder it came from, or what kind of thing it was.
     chip : Chip
     can_align, can_undo : bool
     notes : tuple of str
@@ -60,6 +62,7 @@ class ContrastRow:
     on: bool
     confidence: float
     synthetic: bool
+    origin: str
     chip: Chip
     can_align: bool
     can_undo: bool
@@ -117,16 +120,18 @@ def in_field_order(contrasts: Sequence[str] | set[str]) -> tuple[str, ...]:
 
 
 def contrast_rows(study: Study) -> tuple[ContrastRow, ...]:
-    """Return a row for each contrast of `study`, in its own order."""
-    return tuple(_row(study, contrast) for contrast in study.contrasts)
+    """Return a row for each contrast of `study`, as people list them."""
+    return tuple(_row(study, contrast) for contrast in in_field_order(study.contrasts))
 
 
 def make_rows(study: Study | None, offered: Sequence[str], wanted: set[str]) -> tuple[MakeRow, ...]:
-    """Return a row for each of the `offered` contrasts."""
+    """Return a row for each of the `offered` contrasts; none where there is no study."""
+    if study is None:
+        return ()
     rows = []
     for contrast in in_field_order(set(offered)):
         need = Need.MISSING
-        if study is not None and contrast in study.members:
+        if contrast in study.members:
             need = Need.IN_USE if contrast in study.active else Need.OFF
         rows.append(MakeRow(contrast, contrast in wanted and need is not Need.IN_USE, need))
     return tuple(rows)
@@ -140,6 +145,7 @@ def _row(study: Study, contrast: str) -> ContrastRow:
         on=contrast in study.active,
         confidence=member.native.confidence,
         synthetic=member.native.is_synthetic,
+        origin=path.name if (path := member.native.source.path) is not None else member.native.name,
         chip=chip,
         can_align=chip.fit is not Fit.REFERENCE and member.motion.is_identity,
         can_undo=not member.motion.is_identity,

@@ -51,6 +51,8 @@ class SynthesisSession:
         What to start with (preferences); its `wanted` is replaced when a study is opened.
     cache_bytes : int
         How much memory the engine's cache may hold.
+    default_contrast : str
+        What to switch off and make of a patient who lacks nothing; empty for nothing.
     """
 
     study_changed = Signal()
@@ -67,11 +69,13 @@ class SynthesisSession:
         parts: Parts | None = None,
         choices: Choices | None = None,
         cache_bytes: int = 2**30,
+        default_contrast: str = "",
     ) -> None:
         self.parts = parts or Parts()
         self._executor = executor or ImmediateExecutor()
         self._choices = choices or Choices()
         self._cache_bytes = cache_bytes
+        self._default_contrast = default_contrast
         self._study: Study | None = None
         self._result: Result | None = None
         self._result_saved = False
@@ -105,6 +109,11 @@ class SynthesisSession:
     def busy(self) -> bool:
         """Whether a job is running (a preview does not count)."""
         return self._job is not None
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether jobs run beside the caller."""
+        return self._executor.asynchronous
 
     @property
     def unsaved(self) -> bool:
@@ -407,7 +416,8 @@ class SynthesisSession:
             if self._job is not job:
                 return
             progress = step if isinstance(step, Progress) else step.progress
-            self._say(Status(State.BUSY, doing, progress.message, progress))
+            hint = "" if doing.startswith(progress.message) else progress.message
+            self._say(Status(State.BUSY, doing, hint, progress))
             if on_step is not None:
                 on_step(step)
 
@@ -430,8 +440,22 @@ class SynthesisSession:
 
     def _show_new(self, study: Study) -> None:
         self._result = None
-        self._choices = replace(self._choices, wanted=self._missing(study))
+        wanted = self._missing(study)
+        study = self._usable(study)
+        default = self._default_contrast
+        if not wanted and default in study.active and len(study.active) > 1:
+            wanted, study = frozenset({default}), study.using(study.active - {default})
+        self._choices = replace(self._choices, wanted=wanted)
         self._show(study)
+
+    def _usable(self, study: Study) -> Study:
+        """Switch off what no installed model takes as an input, and note it; all stays on if nothing is left."""
+        taken = {contrast for card in self.store.cards() for contrast in card.inputs}
+        kept, others = study.active & taken, study.active - taken
+        if not kept or not others:
+            return study
+        note = f"{', '.join(in_field_order(others))} switched off: no model here takes it as an input."
+        return replace(study.using(kept), notes=(*study.notes, note))
 
     def _show(self, study: Study) -> None:
         self._study = study

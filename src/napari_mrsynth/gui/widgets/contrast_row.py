@@ -46,6 +46,9 @@ class ContrastRowWidget(QFrame):
         self.chip = chip(row.chip.text, row.chip.fit.value, row.chip.explanation)
         self.layer = QElidingLabel(self._second_line(layer_name))
         self.layer.setObjectName("link")
+        self.layer.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.layer.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.layer.mousePressEvent = lambda _: self.layer_asked.emit(self.row.contrast)
         self.layer.setToolTip("\n".join((self._layer_tip(layer_name), *row.notes)))
         self.align = self._make_align()
         self._lay_out()
@@ -165,7 +168,9 @@ class ContrastRowWidget(QFrame):
             return f"guessed, {self.row.confidence:.0%} sure"
         if self.row.synthetic:
             return "synthetic, from a file"
-        return layer_name or "layer removed: click to show"
+        if not layer_name:
+            return "layer removed: click to show"
+        return layer_name if layer_name != self.row.contrast else self.row.origin or layer_name
 
     def _layer_tip(self, layer_name: str) -> str:
         return f"Layer: {layer_name}" if layer_name else "Its layer was removed from the viewer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from napari_mrsynth.gui.widgets.pieces import chip, muted
@@ -26,7 +26,7 @@ class MakePanel(QWidget):
         self._grid.setContentsMargins(4, 0, 0, 0)
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(0, 1)
-        self._nothing = muted("No model is installed.")
+        self._nothing = muted("Open a patient to see what can be made.")
         self._grid.addWidget(self._nothing, 0, 0)
 
     def show_rows(self, rows: Sequence[MakeRow]) -> None:
@@ -48,7 +48,6 @@ class MakePanel(QWidget):
             if style is not None:
                 style.unpolish(badge)
                 style.polish(badge)
-            badge.adjustSize()
 
     def _rebuild(self, rows: Sequence[MakeRow]) -> None:
         for widget in (*self.boxes.values(), *self._chips.values()):
@@ -63,5 +62,5 @@ class MakePanel(QWidget):
             box.toggled.connect(lambda yes, name=row.contrast: self.ticked.emit(name, yes))
             badge = chip("", row.need.value)
             self._grid.addWidget(box, place, 0)
-            self._grid.addWidget(badge, place, 1)
+            self._grid.addWidget(badge, place, 1, Qt.AlignmentFlag.AlignRight)
             self.boxes[row.contrast], self._chips[row.contrast] = box, badge

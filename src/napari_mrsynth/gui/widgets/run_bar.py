@@ -55,13 +55,23 @@ class RunBar(QWidget):
         self.frame.setObjectName("message")
         self._lay_out()
 
-    def show_status(self, status: Status, *, can_save: bool) -> None:
-        """Show a status, and offer what can be done in it."""
+    def show_status(self, status: Status, *, why_not: Status | None, can_save: bool) -> None:
+        """Show a status, and offer what can be done in it.
+
+        Parameters
+        ----------
+        status : Status
+        why_not : Status or None
+            Why nothing can be synthesised; None where it can, or while busy.
+        can_save : bool
+            Whether there is a result.
+        """
         busy = status.state is State.BUSY
-        can_run = status.state in (State.READY, State.DONE)
-        self.run.setEnabled(can_run)
+        self.run.setEnabled(why_not is None and not busy)
         self.run.setToolTip(
-            "Make what is ticked, the whole volume" if can_run else f"{status.message} {status.hint}".strip()
+            "Make what is ticked, for the whole volume"
+            if why_not is None
+            else f"{why_not.message} {why_not.hint}".strip()
         )
         self.cancel.setEnabled(busy)
         self.save.setEnabled(can_save and not busy)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPixmap
-from qtpy.QtWidgets import QFrame, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.widgets.contrast_row import ContrastRowWidget
 from napari_mrsynth.gui.widgets.pieces import muted
@@ -31,11 +31,11 @@ class StudyTable(QWidget):
         self._list = QVBoxLayout()
         self._list.setContentsMargins(0, 0, 0, 0)
         self._list.setSpacing(0)
-        table = QWidget()
-        table.setLayout(self._list)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(_welcome())
-        self._stack.addWidget(table)
+        self.welcome = _welcome()
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self.welcome)
+        whole.addLayout(self._list)
 
     def show_rows(
         self, rows: Sequence[ContrastRow], pictures: Mapping[str, QPixmap], layers: Mapping[str, str]
@@ -66,8 +66,7 @@ class StudyTable(QWidget):
             widget.removal_asked.connect(self.removal_asked)
             self._list.addWidget(widget)
             self.rows[row.contrast] = widget
-        self._stack.setCurrentIndex(1 if rows else 0)
-        self.setFixedHeight(self._stack.currentWidget().sizeHint().height())
+        self.welcome.setVisible(not rows)
 
     def _refresh(self, row: ContrastRow) -> None:
         self.rows[row.contrast].name.setCurrentText(row.contrast)

@@ -31,8 +31,9 @@ def style_sheet(theme_name: str) -> str:
         return f"rgba({red}, {green}, {blue}, {alpha})"
 
     chips = "\n".join(
-        f'QLabel[chip="{name}"] {{ background: rgba({r}, {g}, {b}, 0.24); border: 1px solid '
-        f"rgba({r}, {g}, {b}, 0.55); border-radius: 8px; padding: 0px 7px; font-size: 11px; }}"
+        f'QLabel[chip="{name}"] {{ background: rgba({r}, {g}, {b}, 0.24); padding: 0px 7px; '
+        f"border: 1px solid rgba({r}, {g}, {b}, 0.55); border-radius: 8px; font-size: 11px; "
+        "min-height: 16px; max-height: 16px; }"
         for name, (r, g, b) in _HUES.items()
     )
     messages = "\n".join(
@@ -40,6 +41,7 @@ def style_sheet(theme_name: str) -> str:
         f"border-left: 3px solid rgb({r}, {g}, {b}); border-radius: 2px; }}"
         for name, (r, g, b) in _HUES.items()
     )
+    plain = f"rgb{theme.foreground.as_rgb_tuple()[:3]}"
     return f"""
 QLabel#heading {{ font-size: 11px; font-weight: 600; color: {text(0.62)}; padding-top: 4px; }}
 QLabel#patient {{ font-size: 14px; font-weight: 600; }}
@@ -54,8 +56,11 @@ QToolButton#plain {{ background: transparent; border: none; padding: 1px 3px; }}
 QToolButton#plain:hover, QToolButton#plain:focus {{ background: {text(0.14)}; border-radius: 3px; }}
 QToolButton#plain::menu-indicator {{ image: none; width: 0px; }}
 QToolButton#drop::menu-indicator {{ image: none; width: 0px; }}
-QToolButton#drop {{ padding: 4px 8px; }}
-QToolButton#pick {{ padding: 3px 7px; }}
+QToolButton#drop {{ background: {plain}; border-radius: 2px; padding: 5px 8px; }}
+QToolButton#pick {{ background: {plain}; border-radius: 2px; padding: 4px 7px; }}
+QToolButton#drop:hover, QToolButton#pick:hover {{ background: {text(0.22)}; }}
+QToolButton#drop:disabled {{ color: {text(0.4)}; }}
+QPushButton#fold {{ background: transparent; text-align: left; padding: 2px 0px; color: {text(0.8)}; }}
 QToolButton#pick:checked {{ background: {ACCENT}; color: white; }}
 QPushButton#small {{ padding: 1px 8px; font-size: 11px; min-height: 16px; }}
 QPushButton#go {{ background: {ACCENT}; color: white; font-weight: 600; padding: 6px 10px; }}

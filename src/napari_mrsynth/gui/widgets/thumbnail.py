@@ -26,10 +26,20 @@ def thumbnail(volume: Volume, size: int) -> QPixmap:
     return QPixmap.fromImage(shown)
 
 
+def _cropped(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the part of `plane` that holds something, or all of an empty one."""
+    inside = plane > 0.05 * plane.max()
+    if not inside.any():
+        return plane
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return plane[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def middle_slice(volume: Volume) -> NDArray[np.uint8]:
     """Return the slice as grey values of shape (A reversed, R reversed), ready to be painted."""
     shown = volume.display
     plane = np.asarray(shown[shown.shape[0] // 2], dtype=np.float32)[::-1, ::-1]
+    plane = _cropped(plane)
     low, high = limits(plane)["contrast_limits"]
     grey: NDArray[np.uint8] = (np.clip((plane - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     return grey

@@ -1,0 +1,309 @@
+"""What the session lets a user do, and what it says about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_mrsynth.errors import ContrastError, FormatError, MrsynthError, OutputError
+from napari_mrsynth.session import Fit, Need, State, SynthesisSession
+from phantoms import brain_study, phantom
+from session.fakes import NO_GPU, FakeEngine, FakeStore, HandExecutor, card, parts
+
+
+def opened(contrasts=("T1w", "T1ce", "T2w"), **others) -> SynthesisSession:
+    session = SynthesisSession(parts=parts(brain_study(contrasts), **others))
+    session.open(["anywhere"])
+    return session
+
+
+def heard(signal) -> list:
+    news: list = []
+    signal.connect(lambda *given: news.append(given[0] if given else None))
+    return news
+
+
+def test_starts_empty_and_says_what_to_do():
+    session = SynthesisSession(parts=parts())
+    assert session.status.state is State.EMPTY
+    assert session.why_not() is not None
+    assert session.rows == session.make_rows == ()
+
+
+def test_missing_contrasts_are_ticked_when_a_patient_is_opened():
+    session = opened()
+    assert session.wanted == ("FLAIR",)
+    assert session.status.state is State.READY
+    assert "FLAIR from T1w, T1ce and T2w" in session.status.message
+
+
+def test_what_an_input_gives_is_not_made_from_itself():
+    session = opened()
+    needs = {row.contrast: row.need for row in session.make_rows}
+    assert needs == {"T1w": Need.IN_USE, "T1ce": Need.IN_USE, "T2w": Need.IN_USE, "FLAIR": Need.MISSING}
+    session.want("T1w", True)
+    assert "T1w" not in session.wanted
+
+
+def test_a_contrast_that_is_switched_off_can_be_made():
+    session = opened()
+    session.switch("T2w", False)
+    assert {row.contrast: row.need for row in session.make_rows}["T2w"] is Need.OFF
+    session.want("T2w", True)
+    assert session.request.wanted == ("T2w", "FLAIR")
+    assert session.request.used == ("T1w", "T1ce")
+    session.switch("T2w", True)
+    assert session.wanted == ("FLAIR",)
+
+
+def test_of_a_complete_patient_the_first_contrast_switched_off_is_ticked():
+    session = opened(("T1w", "T1ce", "T2w", "FLAIR"))
+    assert session.status.state is State.BLOCKED
+    session.switch("FLAIR", False)
+    assert session.wanted == ("FLAIR",)
+    session.switch("T2w", False)
+    assert session.wanted == ("FLAIR",)
+
+
+def test_no_input_on_is_explained():
+    session = opened(("T1w",))
+    session.switch("T1w", False)
+    assert session.status.state is State.BLOCKED
+    assert "No input" in session.status.message
+    session.synthesise()
+    assert session.result is None
+
+
+def test_a_choice_the_model_cannot_do_is_explained_with_its_own_words():
+    session = opened(("T1w", "PDw"))
+    assert session.status.state is State.BLOCKED
+    assert "PDw" in session.status.message
+
+
+def test_synthesis_gives_planes_first_and_a_result_last():
+    session = opened()
+    planes, results, states = (
+        heard(session.planes_made),
+        heard(session.synthesised),
+        heard(session.status_changed),
+    )
+    session.synthesise(first_slice=7)
+    assert list(planes[0]) == ["FLAIR"]
+    assert planes[0]["FLAIR"][0] == 7
+    assert results == [session.result]
+    assert [s.state for s in states][0] is State.BUSY
+    assert session.status.state is State.DONE
+    assert session.status.hint == "A warning."
+    assert session.unsaved
+
+
+def test_progress_carries_the_time_left():
+    session = opened()
+    states = heard(session.status_changed)
+    session.synthesise()
+    assert any(s.progress is not None and s.progress.seconds_left == 2.0 for s in states)
+
+
+def test_cancel_takes_effect_at_once_and_leaves_no_result():
+    executor, engine = HandExecutor(), FakeEngine()
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T2w")), engine))
+    session.open(["x"])
+    executor.finish()
+    results, dropped = heard(session.synthesised), heard(session.previews_dropped)
+    session.synthesise(first_slice=3)
+    executor.step()
+    dropped.clear()
+    session.cancel()
+    assert not session.busy
+    assert session.status.state is State.READY
+    assert dropped
+    executor.finish()
+    assert engine.closed == 1
+    assert results == []
+    assert session.result is None
+
+
+def test_steps_of_a_cancelled_job_are_not_shown():
+    executor = HandExecutor()
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T2w"))))
+    session.open(["x"])
+    executor.finish()
+    session.synthesise(first_slice=3)
+    session.cancel()
+    session.want("T1ce", False)
+    before = session.status
+    executor.finish()
+    assert session.status == before
+
+
+def test_nothing_else_can_be_started_while_a_job_runs():
+    executor = HandExecutor()
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T2w"))))
+    session.open(["x"])
+    executor.finish()
+    session.synthesise()
+    with pytest.raises(MrsynthError, match="now"):
+        session.rename("T1w", "PDw")
+    with pytest.raises(MrsynthError, match="now"):
+        session.open(["y"])
+
+
+def test_a_failure_says_what_and_how_to_mend_it_and_keeps_the_patient():
+    session = opened(engine=FakeEngine(fails=NO_GPU))
+    session.synthesise()
+    assert session.status.state is State.FAILED
+    assert session.status.message == "There is no GPU here."
+    assert session.status.hint == "Choose CPU."
+    assert session.study is not None
+    assert session.why_not() is None
+
+
+def test_an_unexpected_error_is_told_as_a_bug_and_not_swallowed():
+    session = opened(engine=FakeEngine(fails=ZeroDivisionError("x")))
+    session.synthesise()
+    assert "ZeroDivisionError" in session.status.message
+    assert "bug" in session.status.hint
+
+
+def test_a_file_that_cannot_be_read_leaves_the_open_patient_alone():
+    session = opened()
+    study = session.study
+
+    def refuse(specs):
+        raise FormatError("“x” is empty.", hint="Copy it again.")
+
+    session.parts = replace(session.parts, read=refuse)
+    session.open(["x"])
+    assert session.study is study
+    assert session.status.message == "“x” is empty."
+
+
+def test_previews_come_for_what_is_chosen_and_the_latest_wins():
+    executor, engine = HandExecutor(), FakeEngine()
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T2w")), engine))
+    session.open(["x"])
+    executor.finish()
+    planes = heard(session.planes_made)
+    session.preview(4)
+    session.switch("T2w", False)
+    session.preview(5)
+    executor.finish()
+    assert len(planes) == 1
+    assert {index for index, _ in planes[0].values()} == {5}
+    assert engine.previews[-1][0].used == ("T1w",)
+
+
+def test_a_preview_of_an_impossible_choice_only_drops_the_old_one():
+    session = opened(("T1w",))
+    session.switch("T1w", False)
+    dropped = heard(session.previews_dropped)
+    session.preview(1)
+    assert dropped
+
+
+def test_a_contrast_can_be_renamed_and_what_is_missing_follows():
+    session = opened(("T1w", "T2w"))
+    session.rename("T2w", "t2f")
+    assert session.study.contrasts == ("T1w", "FLAIR")
+    assert session.study.members["FLAIR"].native.confidence == 1
+    assert "FLAIR" not in session.wanted
+
+
+def test_two_scans_cannot_be_the_same_contrast():
+    session = opened(("T1w", "T2w"))
+    with pytest.raises(ContrastError, match="already here"):
+        session.rename("T2w", "T1w")
+
+
+def test_an_unknown_scan_is_off_until_it_is_named():
+    study = brain_study(("T1w",))
+    unknown = replace(phantom(contrast="T2w", affine=study.grid.affine, name="series7"), contrast=None)
+    given = parts(study)
+    read = given.read
+    volumes = (*read([]).volumes, unknown)
+    session = SynthesisSession(
+        parts=replace(given, read=lambda specs: type(read([]))(**{**vars(read([])), "volumes": volumes}))
+    )
+    session.open(["x"])
+    assert session.study.inputs == ("T1w",)
+    session.rename("series7", "T2w")
+    assert session.study.inputs == ("T1w", "T2w")
+
+
+def test_rows_say_how_each_contrast_lies_on_the_grid():
+    session = opened()
+    fits = {row.contrast: row.chip.fit for row in session.rows}
+    assert fits == {"T1w": Fit.REFERENCE, "T1ce": Fit.SAME, "T2w": Fit.SAME}
+    reference = session.rows[0]
+    assert not reference.can_align
+    assert "4 × 4 × 4 mm" in reference.chip.explanation
+
+
+def test_saving_writes_every_output_and_refuses_to_overwrite(tmp_path: Path):
+    written = []
+
+    def write(path, volume, provenance):
+        path.write_bytes(b"x")
+        written.append((path.name, provenance["model"]))
+        return path
+
+    session = opened(write=write, file_name=lambda patient, contrast: f"{patient}_{contrast}.nii.gz")
+    session.synthesise()
+    session.save(tmp_path)
+    assert written == [("phantom_FLAIR.nii.gz", "mean")]
+    assert not session.unsaved
+    with pytest.raises(OutputError, match="already"):
+        session.save(tmp_path)
+    session.save(tmp_path, overwrite=True)
+
+
+def test_there_is_nothing_to_save_before_a_synthesis(tmp_path: Path):
+    with pytest.raises(OutputError, match="nothing to save"):
+        opened().save(tmp_path)
+
+
+def test_scans_in_memory_can_make_a_study_and_join_one():
+    study = brain_study(("T1w", "T2w", "FLAIR"))
+    volumes = [study.volume(c) for c in ("T1w", "T2w")]
+    session = SynthesisSession(parts=parts())
+    session.add(volumes)
+    session.add([study.volume("FLAIR")])
+    assert session.study.contrasts == ("T1w", "T2w", "FLAIR")
+    session.add([study.volume("FLAIR")])
+    assert session.status.state is State.FAILED
+    assert "already here" in session.status.message
+
+
+def test_removing_the_last_contrast_closes_the_patient():
+    session = opened(("T1w",))
+    session.remove("T1w")
+    assert session.study is None
+    assert session.status.state is State.EMPTY
+
+
+def test_a_chosen_model_decides_what_is_offered():
+    only_flair = card("narrow", outputs=("FLAIR",))
+    session = opened(store=FakeStore(card(), only_flair))
+    session.use_model("narrow")
+    assert session.offered == ("FLAIR",)
+    assert session.card.id == "narrow"
+    session.use_model("auto")
+    assert session.card.id == "mean"
+
+
+def test_opening_another_patient_forgets_the_result():
+    session = opened()
+    session.synthesise()
+    session.open(["another"])
+    assert session.result is None
+
+
+def test_outputs_lie_on_the_reference_grid():
+    session = opened()
+    session.synthesise()
+    output = session.result.outputs["FLAIR"]
+    assert output.grid.same_as(session.study.grid)
+    assert np.isfinite(output.array).all()
