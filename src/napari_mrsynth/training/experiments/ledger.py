@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, fields
@@ -52,8 +53,11 @@ class Row:
         return self.part, self.patient, self.method, self.inputs, self.target
 
 
+NAMES = tuple(item.name for item in fields(Row))
+
+
 class Ledger:
-    """A CSV file of rows in the experiment's folder, written anew, whole, after every volume.
+    """A CSV file of rows in the experiment's folder, one volume after the other.
 
     Beside it lies what the rows of each method in each part were made from. Rows whose origin is no longer
     the one given are dropped, so that a new model does not cost the old forests.
@@ -89,17 +93,16 @@ class Ledger:
         return (part, patient, method, inputs, target) in self._done
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take in the rows of one volume; they are on disk, all of them, when this returns."""
+        """Take in all the rows of one volume; they are in the file when this returns."""
         new = list(rows)
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(_lines(new))
         self.rows += new
         self._done |= {row.key for row in new}
-        self._write()
 
     def _write(self) -> None:
         with replacing(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([item.name for item in fields(Row)])
-            writer.writerows([_cell(value) for value in astuple(row)] for row in self.rows)
+            file.write(",".join(NAMES) + "\n" + _lines(self.rows))
 
     def _earlier_origins(self) -> dict[tuple[str, str], Any]:
         if not self._origins_path.is_file():
@@ -117,26 +120,39 @@ class Ledger:
             temporary.write_text(json.dumps(nested, indent=1), encoding="utf-8")
 
 
-def _cell(value: object) -> object:
-    return f"{value:.6g}" if isinstance(value, float) else value
+def _lines(rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows(
+        [f"{value:.6g}" if isinstance(value, float) else value for value in astuple(row)] for row in rows
+    )
+    return text.getvalue()
 
 
 def _read(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    names = [item.name for item in fields(Row)]
-    if not lines or lines[0] != names:
+    """Read the rows; where the last line was cut short, its volume is left out."""
+    text = path.read_text(encoding="utf-8")
+    if text.split("\n", 1)[0] != ",".join(NAMES):
         raise FormatError(f"{path} is not a table of results.", hint="Move it away to start again.")
+    whole, _, cut = text.rpartition("\n")
     rows = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(csv.reader(whole.split("\n")[1:]), start=2):
         try:
             part, patient, method, inputs, target, region, voxels, *figures = line
             nmse, mae, psnr, ssim, ncc = (float(cell) for cell in figures)
-            rows.append(
-                Row(part, patient, method, inputs, target, region, int(voxels), nmse, mae, psnr, ssim, ncc)
-            )
         except ValueError as error:
             raise FormatError(
                 f"Line {number} of {path} is damaged: {','.join(line)!r}.", hint="Delete that line."
             ) from error
+        rows.append(
+            Row(part, patient, method, inputs, target, region, int(voxels), nmse, mae, psnr, ssim, ncc)
+        )
+    while cut and rows and rows[-1].key == _key_of(cut, rows[-1]):
+        rows.pop()
     return rows
+
+
+def _key_of(cut: str, last: Row) -> tuple[str, ...]:
+    """Return the key that a line cut short belongs to; the last whole row's where too little is left."""
+    (cells,) = csv.reader([cut])
+    return tuple(cells[:5]) if len(cells) > 5 else last.key

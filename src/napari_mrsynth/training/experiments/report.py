@@ -97,10 +97,10 @@ def _protocol(settings: AnySubset, tables: Mapping[str, Table]) -> list[str]:
         "test patient all are. Figures are mean ± standard deviation over patients.",
         "- *mean image*: the target's mean over the training patients. *linear regression*: one weight per "
         "present contrast and an intercept, least squares over every brain voxel, per pair.",
-        f"- *random forest*: per pair {forest.trees} trees (scikit-learn; leaves of {forest.min_samples_leaf} or "
-        f"more, a third of the features per split) on {forest.samples:,} voxels drawn evenly from the "
-        "training patients' brains; per present contrast the voxel, its six neighbours and two Gaussian "
-        f"scales ({' and '.join(f'{s:g}' for s in forest.sigmas)} mm), after REPLICA (Jog et al. 2017).",
+        f"- *random forest*: per pair {forest.trees} trees (scikit-learn; leaves of at least "
+        f"{forest.min_samples_leaf}, a third of the features per split) on {forest.samples:,} voxels drawn "
+        "evenly from the training patients' brains; per present contrast the voxel, its six neighbours and "
+        f"two Gaussian scales ({' and '.join(f'{s:g}' for s in forest.sigmas)} mm), after REPLICA (Jog et al. 2017).",
         "- *network*: one any-subset network for all pairs"
         + (
             f"; on the test patient the bundle `{settings.bundle.card.id}`."

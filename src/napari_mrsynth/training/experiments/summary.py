@@ -148,7 +148,7 @@ def _fusion(table: Table) -> dict[str, tuple[float, float]]:
             if made == target
         }
         whole = max(errors, key=lambda inputs: inputs.count("+"))
-        found[target] = errors[whole], min(errors[i] for i in errors if "+" not in i)
+        found[target] = errors[whole], float(np.min([errors[i] for i in errors if "+" not in i]))
     return found
 
 
