@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import SampleError
 from napari_mrsynth.imaging import Affine, Grid
-from napari_mrsynth.imaging.geometry import FloatArray as PointArray
 from napari_mrsynth.samples.relaxation import FLUID, GREY, WHITE, FloatArray
 
 _FILE = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
@@ -45,6 +44,8 @@ class Anatomy:
         The template's: 197 x 233 x 189 voxels of 1 mm, RAS, MNI space.
     mask : ndarray of bool, shape (i, j, k)
         The brain, n voxels.
+    points_mm : ndarray of float32, shape (n, 3)
+        Where those voxels are, RAS mm in MNI space.
     t1w : ndarray of float32, shape (n,)
         The template's T1-weighted intensity, 0 to 1.
     white, grey, fluid : ndarray of float32, shape (n,)
@@ -58,17 +59,13 @@ class Anatomy:
 
     grid: Grid
     mask: NDArray[np.bool_]
+    points_mm: FloatArray
     t1w: FloatArray
     white: FloatArray
     grey: FloatArray
     fluid: FloatArray
     texture: FloatArray
     iron: FloatArray
-
-    @property
-    def points_mm(self) -> PointArray:
-        """RAS mm (MNI space) of the brain's voxels, shape (n, 3)."""
-        return _points(self.grid, self.mask)
 
 
 def t1w_of(t1_ms: float) -> float:
@@ -107,15 +104,11 @@ def load_anatomy() -> Anatomy:
     texture = np.clip((t1w - expected) / _SLOPE, -0.3, 0.3)
     i, j, k = mask.shape
     grid = Grid((i, j, k), affine)
-    iron = _iron(_points(grid, mask), grey)
-    return Anatomy(grid, mask, t1w, white, grey, fluid, texture, iron)
+    points_mm = grid.affine.apply(np.argwhere(mask)).astype(np.float32)
+    return Anatomy(grid, mask, points_mm, t1w, white, grey, fluid, texture, _iron(points_mm, grey))
 
 
-def _points(grid: Grid, mask: NDArray[np.bool_]) -> PointArray:
-    return grid.affine.apply(np.argwhere(mask))
-
-
-def _iron(points_mm: PointArray, grey: FloatArray) -> FloatArray:
+def _iron(points_mm: FloatArray, grey: FloatArray) -> FloatArray:
     iron = np.zeros(len(points_mm), dtype=np.float32)
     mirrored = np.abs(points_mm[:, 0])  # the template is symmetric
     near = np.flatnonzero((mirrored < 40) & (np.abs(points_mm[:, 1]) < 40) & (np.abs(points_mm[:, 2]) < 25))

@@ -7,6 +7,7 @@ either. They are there to try the program with, not to measure anything.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,10 +84,11 @@ def simulate_brain(*, lesion: bool = False, seed: int = 0) -> Steps[PatientFiles
     anatomy = load_anatomy()
     grown = tumour.glioma(anatomy) if lesion else None
     notes = (LESION_NOTE,) if lesion else ()
+    parts = _parts(anatomy, grown)
     volumes = [_volume(anatomy, "T1w", _t1w(anatomy, grown), TEMPLATE_NOTE, *notes)]
     for count, (contrast, sequence) in enumerate(SEQUENCES.items()):
         yield watch.at((1 + count) / (1 + len(SEQUENCES)), f"Simulating {contrast}")
-        clean = np.float32(_GAIN) * np.abs(_magnetisation(anatomy, grown, sequence))
+        clean = np.float32(_GAIN) * _magnitude(parts, sequence)
         noisy = _rician(clean, np.random.default_rng([seed, *contrast.encode()]))
         volumes.append(_volume(anatomy, contrast, noisy, SIMULATED_NOTE, sequence_text(sequence), *notes))
     return PatientFiles(
@@ -105,39 +107,60 @@ def sequence_text(sequence: Sequence) -> str:
     return f"{sequence.equation} at 3 T, {timings}"
 
 
-def _magnetisation(anatomy: Anatomy, grown: tumour.Lesion | None, sequence: Sequence) -> FloatArray:
-    """Signed signal of the brain's voxels, shape (n,): the sum over what shares each voxel."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What one tissue contributes: its share of every voxel and its properties, shape (n,) or (1,)."""
+
+    share: FloatArray
+    t1_ms: FloatArray
+    t2_ms: FloatArray
+    water: FloatArray
+
+
+def _parts(anatomy: Anatomy, grown: tumour.Lesion | None) -> list[_Part]:
+    """Return everything that shares the brain's voxels; the shares add up to 1."""
     healthy = np.float32(1) if grown is None else grown.spared(anatomy)
-    signal: FloatArray = anatomy.fluid * _signal(sequence, FLUID)
-    for share, tissue in ((anatomy.white, WHITE), (anatomy.grey, GREY)):
-        signal += share * healthy * _textured(anatomy, sequence, tissue)
+    parts = [
+        _uniform(anatomy.fluid, FLUID),
+        _textured(anatomy, anatomy.white * healthy, WHITE),
+        _textured(anatomy, anatomy.grey * healthy, GREY),
+    ]
     if grown is not None:
-        for label, share in grown.shares.items():
-            signal += share * _signal(sequence, tumour.TISSUES[label])
-    return signal
+        parts += [_uniform(share, tumour.TISSUES[label]) for label, share in grown.shares.items()]
+    return parts
 
 
-def _signal(sequence: Sequence, tissue: Tissue) -> np.float32:
-    one = [np.full(1, value, dtype=np.float32) for value in (tissue.t1_ms, tissue.t2_ms, tissue.water)]
-    return np.float32(sequence.signal(*one)[0])
+def _uniform(share: FloatArray, tissue: Tissue) -> _Part:
+    """Return a tissue that is the same everywhere."""
+    t1, t2, water = (np.full(1, value, np.float32) for value in (tissue.t1_ms, tissue.t2_ms, tissue.water))
+    return _Part(share, t1, t2, water)
 
 
-def _textured(anatomy: Anatomy, sequence: Sequence, tissue: Tissue) -> FloatArray:
-    """Signal of one tissue, voxel by voxel, shape (n,).
+def _textured(anatomy: Anatomy, share: FloatArray, tissue: Tissue) -> _Part:
+    """Return a tissue that varies with the template.
 
     Where the template is darker than its tissue shares explain, T1, T2 and water go the way from white to
     grey matter: their logarithms move in the proportion in which those two tissues differ. Iron adds to 1/T2.
     """
     whole = np.log(GREY.t1_ms / WHITE.t1_ms)
-    t1 = np.float32(tissue.t1_ms) * np.exp(anatomy.texture)
-    t2 = np.float32(tissue.t2_ms) * np.exp(
-        anatomy.texture * np.float32(np.log(GREY.t2_ms / WHITE.t2_ms) / whole)
+    t2_power = np.float32(np.log(GREY.t2_ms / WHITE.t2_ms) / whole)
+    water_power = np.float32(np.log(GREY.water / WHITE.water) / whole)
+    t2 = np.float32(tissue.t2_ms) * np.exp(anatomy.texture * t2_power)
+    t2 /= 1 + np.float32(_IRON_R2) * anatomy.iron * t2
+    water = np.float32(tissue.water) * np.exp(anatomy.texture * water_power)
+    return _Part(
+        share,
+        np.float32(tissue.t1_ms) * np.exp(anatomy.texture),
+        t2,
+        np.minimum(water, np.float32(1)),
     )
-    water = np.float32(tissue.water) * np.exp(
-        anatomy.texture * np.float32(np.log(GREY.water / WHITE.water) / whole)
-    )
-    t2 = t2 / (1 + np.float32(_IRON_R2) * anatomy.iron * t2)
-    return sequence.signal(t1, t2, np.minimum(water, np.float32(1)))
+
+
+def _magnitude(parts: list[_Part], sequence: Sequence) -> FloatArray:
+    """Return the signal of the brain's voxels, shape (n,): the magnitude of what all parts add up to."""
+    total = sum(part.share * sequence.signal(part.t1_ms, part.t2_ms, part.water) for part in parts)
+    magnitude: FloatArray = np.abs(total)
+    return magnitude
 
 
 def _t1w(anatomy: Anatomy, grown: tumour.Lesion | None) -> FloatArray:

@@ -56,8 +56,7 @@ def glioma(anatomy: Anatomy) -> Lesion:
 
     The oedema follows the white matter and spares cortex and fluid, as vasogenic oedema does.
     """
-    offset = (anatomy.points_mm - CENTRE_MM).astype(np.float32)
-    x, y, z = offset.T
+    x, y, z = np.ascontiguousarray((anatomy.points_mm - np.array(CENTRE_MM, np.float32)).T)
     lobes = 2.2 * np.sin(0.31 * x + 0.9) * np.cos(0.27 * y) + 1.8 * np.sin(0.36 * z + 0.22 * y)
     tissue = 1 - anatomy.fluid
     from_centre = np.sqrt((x / 1.0) ** 2 + (y / 1.25) ** 2 + (z / 0.95) ** 2)
