@@ -14,7 +14,7 @@ from napari_mrsynth.errors import DeviceError, InputError
 from napari_mrsynth.synthesis import Request, choose
 from napari_mrsynth.synthesis import device as devices
 from napari_mrsynth.synthesis.cache import ByteCache
-from napari_mrsynth.synthesis.workers import follow, workers
+from napari_mrsynth.synthesis.workers import attend, follow, workers
 from synthesis.fakes import fake_store
 
 
@@ -125,6 +125,24 @@ def test_a_long_task_is_followed_by_signs_of_life(monkeypatch: pytest.MonkeyPatc
         assert [next(steps), next(steps)] == [None, None]
         gate.set()
         assert [step for step in steps if step is not None] == ["task"]
+
+
+def test_a_call_without_steps_is_attended_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_mrsynth.synthesis.workers.HEARTBEAT", 0.01)
+    gate = threading.Event()
+    left = attend(gate.wait)
+    next(left)
+    left.close()  # returns although the call still runs
+    followed = attend(gate.wait)
+    next(followed)
+    gate.set()
+    assert list(followed) in ([], [None])
+
+    def fail() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(attend(fail))
 
 
 def test_a_failing_task_ends_the_others() -> None:

@@ -13,6 +13,7 @@ from threading import Barrier, Lock
 from typing import TypeVar
 
 Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
 HEARTBEAT = 0.2
 """Longest time in seconds between two signs of life."""
 
@@ -41,6 +42,34 @@ def workers(count: int) -> Iterator[ThreadPoolExecutor]:
                 begun.result()
             torch.set_num_threads(threads)
         yield pool
+
+
+def attend(call: Callable[[], Outcome]) -> Generator[None, None, Outcome]:
+    """Run one call that has no steps of its own in a thread.
+
+    Yields
+    ------
+    None
+        Each time :data:`HEARTBEAT` seconds have passed. Closing the generator forgets the call's outcome.
+
+    Returns
+    -------
+    object
+        What the call returned.
+
+    Raises
+    ------
+    Exception
+        Whatever the call raised.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="mrsynth")
+    future = pool.submit(call)
+    try:
+        while not wait([future], timeout=HEARTBEAT).done:
+            yield None
+        return future.result()
+    finally:
+        pool.shutdown(wait=future.done())
 
 
 def follow(
