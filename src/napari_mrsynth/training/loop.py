@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class Loop(L.LightningModule):
         self.system, self.config, self.patients = system, config, list(patients)
         optim = config.optim
         self.averaged = (
-            AveragedModel(system.network, multi_avg_fn=get_ema_multi_avg_fn(optim.ema))  # type: ignore[arg-type]
+            AveragedModel(system.network, multi_avg_fn=get_ema_multi_avg_fn(optim.ema), use_buffers=True)  # type: ignore[arg-type]
             if optim.ema
             else None
         )
@@ -108,10 +107,11 @@ class Loop(L.LightningModule):
 
 
 class ReportProgress(Callback):
-    """Tells a callback how far the training is, at most twice a second."""
+    """Tells a callback how far the training is, every `every` steps and at the end."""
 
-    def __init__(self, report: ProgressCallback) -> None:
-        self._report, self._last, self._watch, self._first = report, 0.0, Stopwatch(), 0
+    def __init__(self, report: ProgressCallback, every: int) -> None:
+        self._report, self._every = report, every
+        self._watch, self._first = Stopwatch(), 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start counting from where the run was resumed."""
@@ -119,16 +119,12 @@ class ReportProgress(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
         """Report the step, the loss and the time left."""
-        now = time.monotonic()
-        if now - self._last < 0.5 and trainer.global_step < trainer.max_steps:
+        step, last = trainer.global_step, trainer.max_steps
+        if step % self._every and step < last:
             return
-        self._last = now
         loss = float(trainer.callback_metrics.get("loss", torch.tensor(float("nan"))))
-        done = trainer.global_step - self._first
-        fraction = done / max(trainer.max_steps - self._first, 1)
-        self._report(
-            self._watch.at(fraction, f"step {trainer.global_step} of {trainer.max_steps}, loss {loss:.4f}")
-        )
+        fraction = (step - self._first) / max(last - self._first, 1)
+        self._report(self._watch.at(fraction, f"step {step} of {last}, loss {loss:.4f}"))
 
 
 def fit(loop: Loop, folder: Path, report: ProgressCallback | None = None, *, resume: bool = True) -> None:
@@ -145,7 +141,10 @@ def fit(loop: Loop, folder: Path, report: ProgressCallback | None = None, *, res
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     checkpoint = ModelCheckpoint(folder / "checkpoints", save_last=True, save_top_k=0, every_n_epochs=1)
-    callbacks: list[Callback] = [checkpoint, *([ReportProgress(report)] if report else [])]
+    callbacks: list[Callback] = [
+        checkpoint,
+        *([ReportProgress(report, config.run.log_every)] if report else []),
+    ]
     last = folder / "checkpoints" / "last.ckpt"
     trainer = L.Trainer(
         accelerator=config.run.accelerator,

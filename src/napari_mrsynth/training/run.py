@@ -7,6 +7,7 @@ import json
 import logging
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -115,7 +116,7 @@ def _measure(network: Any, held_out: Sequence[Prepared]) -> dict[str, Any]:
     from napari_mrsynth.systems.anysubset.predictor import AnySubsetPredictor
     from napari_mrsynth.training.heldout import normalised_mse, pairs, synthesise
 
-    predictor = AnySubsetPredictor(network)
+    predictor = AnySubsetPredictor(deepcopy(network))
     wanted = pairs(predictor.inputs, predictor.outputs)
     table: dict[str, dict[str, float]] = {"+".join(subset) + ">" + target: {} for subset, target in wanted}
     for patient in held_out:

@@ -95,18 +95,25 @@ class ResidualUNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, widths: Sequence[int], blocks: int = 1, slope: float = 0.1
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int],
+        blocks: int = 1,
+        *,
+        norm: bool = False,
     ) -> None:
         super().__init__()
+        slope = 0.1
         self.multiple = 2 ** len(widths)
         # Many channels (a fused latent) are first reduced pointwise: a 3x3 kernel on all of them costs most.
         wide = in_channels > 2 * widths[0]
         self.stem: nn.Module = nn.Conv2d(in_channels, widths[0], 1) if wide else conv3(in_channels, widths[0])
         levels = list(pairwise(widths))
-        self.down = nn.ModuleList(_residuals(w, blocks, slope) for w in widths)
+        self.down = nn.ModuleList(_residuals(w, blocks, slope, norm) for w in widths)
         self.shrink = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), conv3(w, v)) for w, v in levels)
         self.merge = nn.ModuleList(conv3(w + v, w) for w, v in levels)
-        self.up = nn.ModuleList(_residuals(w, blocks, slope) for w, _ in levels)
+        self.up = nn.ModuleList(_residuals(w, blocks, slope, norm) for w, _ in levels)
         self.act = nn.LeakyReLU(slope)
         self.out = conv3(widths[0], out_channels)
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
@@ -134,10 +141,12 @@ class ResidualEncoder(nn.Module):
     element is fusing voxel by voxel.
     """
 
-    def __init__(self, in_channels: int, latent: int, widths: Sequence[int], blocks: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, latent: int, widths: Sequence[int], blocks: int = 1, *, norm: bool = False
+    ) -> None:
         super().__init__()
         self.pack = nn.PixelUnshuffle(2)
-        self.trunk = ResidualUNet(4 * in_channels, 4 * latent, widths, blocks)
+        self.trunk = ResidualUNet(4 * in_channels, 4 * latent, widths, blocks, norm=norm)
         self.multiple = self.trunk.multiple
 
     def forward(self, x: Tensor) -> Tensor:
@@ -160,10 +169,17 @@ class ResidualDecoder(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, outputs: int, widths: Sequence[int], blocks: int = 1, features: int = 8
+        self,
+        in_channels: int,
+        outputs: int,
+        widths: Sequence[int],
+        blocks: int = 1,
+        *,
+        features: int = 8,
+        norm: bool = False,
     ) -> None:
         super().__init__()
-        self.trunk = ResidualUNet(4 * in_channels, 4 * features, widths, blocks)
+        self.trunk = ResidualUNet(4 * in_channels, 4 * features, widths, blocks, norm=norm)
         self.skip = nn.Conv2d(4 * in_channels, 4 * features, 1)
         self.unpack = nn.PixelShuffle(2)
         self.act = nn.LeakyReLU(0.1)
@@ -196,6 +212,8 @@ class AnySubsetNetwork(nn.Module):
         Of the residual parts; the first is the width of ``unet`` and ``shallow``.
     blocks : int
         Residual blocks per level.
+    norm : bool
+        Whether residual blocks are batch-normalised.
     aligned : bool
         Whether a spatial transformer aligns every latent to the first.
     positive : bool
@@ -220,6 +238,7 @@ class AnySubsetNetwork(nn.Module):
         encoder_widths: Sequence[int] = (32,),
         decoder_widths: Sequence[int] = (32,),
         blocks: int = 1,
+        norm: bool = False,
         aligned: bool = False,
         positive: bool = True,
     ) -> None:
@@ -228,14 +247,14 @@ class AnySubsetNetwork(nn.Module):
         self.fusion, self.positive, self.packed = fusion, positive, encoder == "residual"
         channels = 1 + 2 * neighbours
         self.encoders = nn.ModuleDict(
-            {_key(c): _encoder(encoder, channels, latent, encoder_widths, blocks) for c in self.inputs}
+            {_key(c): _encoder(encoder, channels, latent, encoder_widths, blocks, norm) for c in self.inputs}
         )
         fused = latent * _fused_parts(fusion)
         if decoder == "shallow" and encoder == "unet":
             shallow = (ShallowDecoder(fused, decoder_widths[0], positive=positive) for _ in self.outputs)
             self.decoders = nn.ModuleDict(zip(map(_key, self.outputs), shallow, strict=True))
         elif decoder == "residual" and encoder == "residual":
-            trunk = ResidualDecoder(fused, len(self.outputs), decoder_widths, blocks)
+            trunk = ResidualDecoder(fused, len(self.outputs), decoder_widths, blocks, norm=norm)
             self.decoders = nn.ModuleDict({"all": trunk})
         else:
             raise ValueError(
@@ -296,11 +315,13 @@ class AnySubsetNetwork(nn.Module):
         return self.decode(self.fuse(self.align(latents)))
 
 
-def _encoder(kind: str, channels: int, latent: int, widths: Sequence[int], blocks: int) -> nn.Module:
+def _encoder(
+    kind: str, channels: int, latent: int, widths: Sequence[int], blocks: int, norm: bool
+) -> nn.Module:
     if kind == "unet":
         return UNetEncoder(channels, latent, widths[0])
     if kind == "residual":
-        return ResidualEncoder(channels, latent, widths, blocks)
+        return ResidualEncoder(channels, latent, widths, blocks, norm=norm)
     raise ValueError(f"encoder {kind!r} is neither 'unet' nor 'residual'")
 
 
@@ -311,8 +332,8 @@ def _fused_parts(fusion: str) -> int:
     return parts[fusion]
 
 
-def _residuals(channels: int, count: int, slope: float) -> nn.Module:
-    return nn.Sequential(*(ResidualBlock(channels, slope) for _ in range(count)))
+def _residuals(channels: int, count: int, slope: float, norm: bool) -> nn.Module:
+    return nn.Sequential(*(ResidualBlock(channels, slope, norm=norm) for _ in range(count)))
 
 
 def _key(contrast: str) -> str:

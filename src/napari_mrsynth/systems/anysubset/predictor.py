@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_mrsynth.errors import BundleError
+from napari_mrsynth.networks.blocks import fold_norms
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 
@@ -24,7 +25,7 @@ class AnySubsetPredictor:
     Parameters
     ----------
     network : AnySubsetNetwork
-        Trained.
+        Trained; taken over (its batch normalisations are folded away).
     device : str
         Where it runs.
     precision : str
@@ -33,7 +34,8 @@ class AnySubsetPredictor:
 
     def __init__(self, network: AnySubsetNetwork, device: str = "cpu", precision: str = "fp32") -> None:
         self.device, self.dtype = device, _DTYPES[precision]
-        self.network = network.eval().to(device=device, dtype=self.dtype, memory_format=torch.channels_last)
+        network = fold_norms(network.eval())
+        self.network = network.to(device=device, dtype=self.dtype, memory_format=torch.channels_last)
         self.inputs, self.outputs = network.inputs, network.outputs
         self.neighbours, self.multiple = network.neighbours, network.multiple
 
