@@ -73,12 +73,6 @@ class Pair:
         from napari_mrsynth.preprocess.mask import brain_mask
 
         notes = list(_notes_of(pred, truth))
-        if mask is None:
-            found = brain_mask([truth])
-            mask = LabelVolume(found.array.astype(np.uint8), truth.grid, "brain mask")
-            mask_from = f"computed from the truth ({found.how})"
-        else:
-            mask_from = mask.name or "given"
         real, field = truth.array, np.ones(pred.grid.shape, dtype=bool)
         reason = pred.grid.mismatch(truth.grid)
         if reason is not None:
@@ -88,6 +82,12 @@ class Pair:
                 f"The truth lies on another grid ({reason}): it was interpolated onto the prediction's"
                 + ("." if share == 1 else f", {share:.0%} of which it covers; only these voxels are scored.")
             )
+        if mask is None:
+            found = brain_mask([truth])
+            mask = LabelVolume(found.array.astype(np.uint8), truth.grid, "brain mask")
+            mask_from = f"found in the truth ({found.how})"
+        else:
+            mask_from = mask.name or "given"
         brain = np.asarray(_labels_on(mask, pred.grid, "brain mask", notes)) != 0
         labels = None if lesions is None else _labels_on(lesions, pred.grid, "lesion labels", notes)
         return cls(pred.grid, pred.array, real, brain, field, labels, mask_from, tuple(notes))
