@@ -76,6 +76,8 @@ def test_several_contrasts_and_the_source_map_are_made_at_once(mrsynth, patient,
 
 
 def test_the_real_scan_of_the_wanted_contrast_has_no_influence(mrsynth, patient, out):
+    flair = read_image(patient / "sub-01_FLAIR.nii.gz")
+    save(flair.with_array(np.roll(flair.array, 9, axis=0)), patient / "sub-01_FLAIR.nii.gz")  # another brain
     command = ("--use", "T1w,T2w", "--want", "FLAIR", "--json", "--out")
     with_truth = mrsynth("synthesize", patient, *command, out / "a").answer["outputs"][0]["path"]
     (patient / "sub-01_FLAIR.nii.gz").unlink()
