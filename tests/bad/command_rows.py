@@ -47,7 +47,7 @@ def far_apart(folder: Path) -> list[object]:
 
 
 def blank_where_the_brain_is(folder: Path) -> list[object]:
-    """A T1w that is zero inside the mask that is given."""
+    """A T1w that is zero all over the mask that is given."""
     tiny_model(folder)
     mask = scans.labels(folder, "mask.nii.gz")
     return ["synthesize", scans.blank_inside(folder), "--want", "FLAIR", "--mask", mask, "--out", OUT]
@@ -61,6 +61,13 @@ def config(text: str) -> Make:
 def evaluate(first: Callable[[Path], Path], second: Callable[[Path], Path]) -> Make:
     """``mrsynth evaluate`` with what two functions write."""
     return lambda folder: ["evaluate", "--pred", first(folder), "--truth", second(folder)]
+
+
+def run_folder_is_a_file(folder: Path) -> list[object]:
+    patient(folder)
+    text = f"system: anysubset\nnetwork: {{name: anysubset}}\ndata: {{root: {folder}}}\nrun: {{folder: results}}\n"
+    file_in_the_way(folder)
+    return ["train", scans.content(folder / "config.yaml", text.encode())]
 
 
 SOUND_CONFIG = "system: anysubset\nnetwork: {name: anysubset}\ndata: {root: nowhere}\n"
@@ -96,7 +103,7 @@ REFUSED = [
     Refused("a mask that is a scan", synthesize("--mask", scans.scan_of_parts), "LabelError", ("whole numbers",), "scan"),
     Refused("an empty mask", synthesize("--mask", scans.empty_mask), "LabelError", ("brainmask", "empty"), "Paint the brain"),
     Refused("a mask from another head", synthesize("--mask", scans.mask_far_away), "GridError", ("mask", "1000000 mm apart"), "this patient"),
-    Refused("a blank scan inside the mask", blank_where_the_brain_is, "InputError", ("normalised", "0"), "right file"),
+    Refused("a scan that is zero inside the mask", blank_where_the_brain_is, "LabelError", ("mask", "misses the brain"), "belongs to this patient"),
     Refused("scans a kilometre apart", far_apart, "GridError", ("T2w", "T1w", "1000000 mm apart"), "Check both headers"),
     Refused("a file where the results go", synthesize("--out", file_in_the_way), "OutputError", ("results",), "--out"),
     Refused("a full disk", synthesize(), "OutputError", ("FLAIR", "No space left"), "free some space", refusing("fsync", errno.ENOSPC)),
@@ -110,5 +117,6 @@ REFUSED = [
     Refused("a configuration of one word", config("anysubset"), "ConfigError", ("config.yaml",), "YAML"),
     Refused("a setting misspelt", config(SOUND_CONFIG + "optim: {stpes: 5}\n"), "ConfigError", ("optim.stpes",), "steps"),
     Refused("a setting of the wrong type", config(SOUND_CONFIG + "optim: {steps: many}\n"), "ConfigError", ("optim.steps", "many", "whole number"), "config"),
+    Refused("a run folder that is a file", run_folder_is_a_file, "OutputError", ("results", "File exists"), "run.folder"),
     Refused("no training data", config(SOUND_CONFIG), "InputError", ("nowhere",), "data.root"),
 ]  # fmt: skip
