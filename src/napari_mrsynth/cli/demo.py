@@ -15,7 +15,8 @@ from napari_mrsynth.cli._output import Report, absolute, say
 from napari_mrsynth.errors import DeviceError, MrsynthError
 
 OUT = Path("mrsynth-demo")
-XVFB = ("xvfb-run", "--auto-servernum", "--server-args=-screen 0 1680x1050x24")
+WINDOW = (sys.executable, "-m", "napari_mrsynth.gui.demo")
+VIRTUAL_DISPLAY = ("xvfb-run", "--auto-servernum", "--server-args=-screen 0 1680x1050x24")
 
 
 def demo(
@@ -26,26 +27,36 @@ def demo(
     ] = False,
 ) -> Report:
     """Open the sample patient, make a missing contrast and show it; save a screenshot and the NIfTI."""
-    folder = absolute(out)
-    command = [sys.executable, "-m", "napari_mrsynth.gui.demo", "--out", str(folder)]
+    command = [*WINDOW, "--out", str(absolute(out))]
     virtual = not has_display()
     if virtual:
-        if shutil.which(XVFB[0]) is None:
+        if shutil.which(VIRTUAL_DISPLAY[0]) is None:
             raise DeviceError(
                 "There is no display, and no xvfb-run to make a virtual one.",
                 hint="Install Xvfb (Debian: apt-get install xvfb xauth), or use `mrsynth synthesize`.",
             )
         say("There is no display: the demo runs on a virtual one.")
-        command = [*XVFB, *command]
+        command = [*VIRTUAL_DISPLAY, *command]
     if virtual or close:
         command.append("--close")
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise MrsynthError(
-            f"The demo ended with code {done.returncode}.", hint="`mrsynth doctor` says what is missing."
-        )
-    written = [line for line in done.stdout.splitlines() if line and Path(line).is_file()]
+    written = _run(command)
     return Report({"written": written, "virtual_display": virtual}, "\n".join(written))
+
+
+def _run(command: list[str]) -> list[str]:
+    """Run the window to its end, telling each file when it is there, and return the files."""
+    written = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as window:
+        for line in window.stdout or ():
+            path = line.rstrip("\n")
+            if path and Path(path).is_file():
+                written.append(path)
+                say(f"Saved {path}")
+    if window.returncode != 0:
+        raise MrsynthError(
+            f"The demo ended with code {window.returncode}.", hint="`mrsynth doctor` says what is missing."
+        )
+    return written
 
 
 def has_display() -> bool:
