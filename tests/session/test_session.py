@@ -94,7 +94,7 @@ def test_synthesis_gives_planes_first_and_a_result_last():
     assert list(planes[0]) == ["FLAIR"]
     assert planes[0]["FLAIR"][0] == 7
     assert results == [session.result]
-    assert [s.state for s in states][0] is State.BUSY
+    assert states[0].state is State.BUSY
     assert session.status.state is State.DONE
     assert session.status.hint == "A warning."
     assert session.unsaved

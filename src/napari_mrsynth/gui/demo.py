@@ -29,11 +29,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--close", "--headless", action="store_true", help="close the window at the end")
     given = parser.parse_args(arguments)
     import napari
+    from qtpy.QtWidgets import QApplication
 
     viewer = napari.Viewer(title="napari-mrsynth demo", show=True)
     try:
         _, dock = viewer.window.add_plugin_dock_widget("napari-mrsynth", "Synthesis")
         written = play(dock, given.out)
+        QApplication.processEvents()  # what was said last is laid out before the picture is taken
         picture = given.out / "screenshot.png"
         viewer.screenshot(str(picture), canvas_only=False)
     except MrsynthError as error:

@@ -125,7 +125,9 @@ def placed(grid: Grid) -> dict[str, Any]:
 
 
 def limits(array: NDArray[Any]) -> dict[str, tuple[float, float]]:
-    """Return display limits that outliers do not move: 0.5 % to 99.5 % of the non-zero voxels.
+    """Return display limits that outliers do not move: up to 99.5 % of the non-zero voxels, 0 being black.
+
+    Where there are negative values, black is at 0.5 %.
 
     Large arrays are sampled on a regular lattice, so that this takes milliseconds.
     """
@@ -136,7 +138,7 @@ def limits(array: NDArray[Any]) -> dict[str, tuple[float, float]]:
     if inside.size == 0 or lowest == highest:
         return {"contrast_limits": (min(lowest, 0.0), max(highest, lowest + 1.0))}
     low, high = (float(q) for q in np.percentile(inside, (0.5, 99.5)))
-    if lowest >= 0 and low < 0.3 * high:
+    if lowest >= 0:
         low = 0.0
     return {"contrast_limits": (low, high if high > low else low + 1.0)}
 

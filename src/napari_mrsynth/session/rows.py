@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -112,7 +112,7 @@ def title(contrast: str) -> str:
     return f"{contrast} ({found.title})" if found else contrast
 
 
-def in_field_order(contrasts: Sequence[str] | set[str]) -> tuple[str, ...]:
+def in_field_order(contrasts: Iterable[str]) -> tuple[str, ...]:
     """Order contrasts as people list them: T1w, T1ce, T2w, FLAIR, then the rest."""
     usual = ["T1w", "T1ce", "T2w", "FLAIR", *(c.name for c in KNOWN)]
     rank = {name: place for place, name in reversed(list(enumerate(usual)))}

@@ -449,7 +449,7 @@ class SynthesisSession:
         self._show(study)
 
     def _usable(self, study: Study) -> Study:
-        """Switch off what no installed model takes as an input, and note it; all stays on if nothing is left."""
+        """Switch off, and note, what no model takes as an input; all stays on if nothing would be left."""
         taken = {contrast for card in self.store.cards() for contrast in card.inputs}
         kept, others = study.active & taken, study.active - taken
         if not kept or not others:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -89,7 +90,8 @@ class ModelPanel(QWidget):
         form.addRow(self.keep_earlier)
         inside = QWidget()
         inside.setLayout(form)
-        self.options = QCollapsible("Options", expandedIcon="▾", collapsedIcon="▸")
+        self.options = QCollapsible("▸ Options", expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self.options.toggled.connect(lambda open: self.options.setText("▾ Options" if open else "▸ Options"))
         self.options.setDuration(0)
         self.options.toggleButton().setObjectName("fold")
         self.options.toggleButton().setFocusPolicy(Qt.FocusPolicy.StrongFocus)
