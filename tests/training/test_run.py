@@ -13,7 +13,7 @@ import yaml
 from napari_mrsynth.bundles import Bundle, Card
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.systems import load_predictor
-from napari_mrsynth.training.run import train
+from napari_mrsynth.training.run import export, train
 from phantoms import affine_of, nifti_file, phantom
 
 SHAPE = (30, 36, 26)
@@ -87,14 +87,16 @@ def test_a_training_that_was_interrupted_ends_with_the_same_weights(config, tmp_
         pass
 
     def stop(progress):
-        if "step 4 " in progress.message or "step 5 " in progress.message:
+        if "step 5 " in progress.message:
             raise StopError
 
     interrupted = [f"run.folder={tmp_path / 'parts'}"]
     with pytest.raises(StopError):
         train(config, interrupted, report=stop)
     assert not (tmp_path / "parts" / "bundle").exists()
-    resumed = train(config, interrupted)
+    told = []
+    resumed = train(config, interrupted, report=lambda progress: told.append(progress.message))
+    assert told[0].startswith("step 5 ")
     first, second = weights(whole.bundle), weights(resumed.bundle)
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-5, msg=name)
@@ -138,3 +140,16 @@ def test_the_held_out_figures_are_written_beside_the_log(config):
     result = train(config)
     assert json.loads((result.folder / "held_out.json").read_text()) == result.results
     assert (result.folder / "log" / "metrics.csv").is_file()
+
+
+def test_a_run_can_be_exported_again_from_its_last_checkpoint(config, tmp_path):
+    result = train(config)
+    again = export(result.folder, tmp_path / "again")
+    first, second = weights(result.bundle), weights(again.bundle)
+    assert again.steps == 6
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_folder_without_a_checkpoint_cannot_be_exported(tmp_path):
+    with pytest.raises(InputError, match=r"last\.ckpt"):
+        export(tmp_path)

@@ -189,7 +189,7 @@ class WorkingFrame:
             return out
         at = display_slice - self._outward[0].rows.start
         share = self._outward[0].weights[at : at + 1].toarray()[0, needed.start : needed.stop]
-        plane = np.tensordot(share.astype(np.float32), planes, axes=1)[None]
+        plane = np.asarray(planes[0] if len(share) == 1 else np.tensordot(share, planes, axes=1))[None]
         for axis in (1, 2):
             plane = _multiply(self._outward[axis].weights, plane, axis)
         out[self._outward[1].rows, self._outward[2].rows] = plane[0]

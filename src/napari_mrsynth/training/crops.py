@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_mrsynth.training.prepared import Prepared
 
 SMALLEST_SLICE = 400
-"""Brain voxels that a slice must hold to be drawn."""
+"""Brain voxels that a slice must hold to be drawn, or a tenth of the largest slice's where that is less."""
 
 
 class Crops(Dataset[dict[str, Tensor]]):
@@ -38,7 +39,7 @@ class Crops(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.patients, self.count, self.crop = list(patients), count, crop
         self.neighbours, self.seed = neighbours, seed
-        self._slices = [np.flatnonzero(p.mask.sum(axis=(1, 2)) >= SMALLEST_SLICE) for p in self.patients]
+        self._slices = [_usable_slices(patient) for patient in self.patients]
 
     def __len__(self) -> int:
         return self.count
@@ -64,6 +65,11 @@ class Crops(Dataset[dict[str, Tensor]]):
             "mask": torch.from_numpy(np.pad(mask, (a_pad, r_pad))),
             "index": torch.tensor(index),
         }
+
+
+def _usable_slices(patient: Prepared) -> NDArray[np.intp]:
+    areas = patient.mask.sum(axis=(1, 2))
+    return np.flatnonzero(areas >= max(1, min(SMALLEST_SLICE, areas.max() // 10)))
 
 
 def _window(centre: int, size: int, crop: int) -> tuple[int, int, tuple[int, int]]:

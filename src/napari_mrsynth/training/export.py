@@ -21,6 +21,7 @@ def export_bundle(
     config: TrainConfig,
     patients: Sequence[Prepared],
     results: Mapping[str, Any],
+    steps: int | None = None,
 ) -> Path:
     """Write a network and its card.
 
@@ -36,6 +37,8 @@ def export_bundle(
         The ones it learnt from.
     results : mapping
         Held-out figures.
+    steps : int
+        Optimiser steps taken; those of the configuration by default.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def export_bundle(
         training={
             "software": f"napari-mrsynth {__version__}",
             "seed": config.seed,
-            "steps": config.optim.steps,
+            "steps": config.optim.steps if steps is None else steps,
             "batch": config.optim.batch,
             "subjects": [patient.record() for patient in patients],
         },

@@ -26,7 +26,7 @@ class DivergedError(MrsynthError):
     """The loss became NaN or infinite; the last good checkpoint is kept."""
 
 
-class Loop(L.LightningModule):
+class Loop(L.LightningModule):  # type: ignore[misc]
     """Draws crops, augments them, and minimises a system's cost.
 
     Parameters
@@ -54,11 +54,13 @@ class Loop(L.LightningModule):
         return min(self.config.run.checkpoint_every, self.config.optim.steps)
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        """Return the crops of the current epoch, by number, so that a resumed run draws the same."""
+        """Return the crops up to the next checkpoint, numbered from the steps taken.
+
+        Lightning's own count of epochs is not used: after resuming it may lag behind by one.
+        """
         optim = self.config.optim
-        per_epoch = self.steps_per_epoch * optim.batch
-        first = self.current_epoch * per_epoch
-        count = min(per_epoch, optim.steps * optim.batch - first)
+        first = self.global_step * optim.batch
+        count = min(self.steps_per_epoch, optim.steps - self.global_step) * optim.batch
         neighbours = int(self.system.neighbours)  # type: ignore[arg-type]
         crops = Crops(self.patients, first + count, optim.crop, neighbours, self.config.seed)
         return DataLoader(crops, batch_size=optim.batch, sampler=range(first, first + count))
@@ -106,7 +108,7 @@ class Loop(L.LightningModule):
         return self.averaged.module if self.averaged is not None else self.system.network  # type: ignore[return-value]
 
 
-class ReportProgress(Callback):
+class ReportProgress(Callback):  # type: ignore[misc]
     """Tells a callback how far the training is, every `every` steps and at the end."""
 
     def __init__(self, report: ProgressCallback, every: int) -> None:
@@ -140,7 +142,13 @@ def fit(loop: Loop, folder: Path, report: ProgressCallback | None = None, *, res
     config = loop.config
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
-    checkpoint = ModelCheckpoint(folder / "checkpoints", save_last=True, save_top_k=0, every_n_epochs=1)
+    checkpoint = ModelCheckpoint(
+        folder / "checkpoints",
+        filename="last",
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
     callbacks: list[Callback] = [
         checkpoint,
         *([ReportProgress(report, config.run.log_every)] if report else []),
@@ -150,7 +158,7 @@ def fit(loop: Loop, folder: Path, report: ProgressCallback | None = None, *, res
         accelerator=config.run.accelerator,
         devices=config.run.devices,
         num_nodes=config.run.nodes,
-        precision=config.optim.precision,  # type: ignore[arg-type]
+        precision=config.optim.precision,
         max_steps=config.optim.steps,
         gradient_clip_val=config.optim.clip or None,
         reload_dataloaders_every_n_epochs=1,

@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -22,6 +22,9 @@ from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.subjects import find_subjects, split_subjects
+
+if TYPE_CHECKING:
+    from napari_mrsynth.training.loop import Loop
 
 SYSTEMS = {"anysubset": "napari_mrsynth.systems.anysubset.module:AnySubsetTraining"}
 
@@ -75,40 +78,99 @@ def train(
         If the loss becomes NaN or infinite.
     """
     config = load_config(config_path, overrides)
-    if config.system not in SYSTEMS:
-        raise ConfigError(f"There is no system {config.system!r}.", hint=f"Choose {', '.join(SYSTEMS)}.")
     folder = Path(config.run.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
-    split = split_subjects(find_subjects(config.data), config.data)
-    patients, skipped = prepare_all(split.train, config.data)
-    held_out, more = prepare_all(split.held_out, config.data)
-    skipped += more
-    if not patients:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
-        raise InputError(f"No patient can be used: {reasons}")
+    material = _gather(config)
 
     import lightning
     import torch
 
-    from napari_mrsynth.training.loop import Loop, fit
+    from napari_mrsynth.training.loop import fit
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     lightning.seed_everything(config.seed, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    loop = _loop(config, material)
+    fit(loop, folder, report)
+    return _finish(loop, folder, folder / "bundle" / config.card.id, material, loop.global_step)
+
+
+def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
+    """Write the bundle of a run's last checkpoint, whether the run has ended or not.
+
+    Parameters
+    ----------
+    folder : path
+        The run folder.
+    out : path, optional
+        The bundle's folder; within the run folder by default.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or it has no checkpoint yet.
+    """
+    import torch
+
+    folder = Path(folder)
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    if not checkpoint.is_file():
+        raise InputError(
+            f"There is no checkpoint at {checkpoint}.",
+            hint="Give a run folder; the first checkpoint comes after run.checkpoint_every steps.",
+        )
+    config = load_config(folder / "config.yaml")
+    material = _gather(config)
+    loop = _loop(config, material)
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    loop.load_state_dict(saved["state_dict"])
+    bundle = Path(out) if out is not None else folder / "bundle" / config.card.id
+    return _finish(loop, folder, bundle, material, int(saved["global_step"]))
+
+
+@dataclass(frozen=True)
+class _Material:
+    """The patients of a run: learnt from, held out, and left out with the reason."""
+
+    patients: list[Prepared]
+    held_out: list[Prepared]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def _gather(config: TrainConfig) -> _Material:
+    split = split_subjects(find_subjects(config.data), config.data)
+    patients, skipped = prepare_all(split.train, config.data)
+    held_out, more = prepare_all(split.held_out, config.data)
+    if not patients:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
+        raise InputError(f"No patient can be used: {reasons}")
+    return _Material(patients, held_out, (*skipped, *more))
+
+
+def _loop(config: TrainConfig, material: _Material) -> Loop:
+    import torch
+
+    from napari_mrsynth.training.loop import Loop
+
+    if config.system not in SYSTEMS:
+        raise ConfigError(f"There is no system {config.system!r}.", hint=f"Choose {', '.join(SYSTEMS)}.")
     module, _, name = SYSTEMS[config.system].partition(":")
     system = getattr(import_module(module), name)(
-        config.network, config.data.contrasts, config.objective, _spread(patients, config)
-    ).to(memory_format=torch.channels_last)
-    loop = Loop(system, config, patients)
-    fit(loop, folder, report)
-    results = _measure(loop.best_network, held_out) if held_out else {}
-    _write_json(folder / "held_out.json", results)
+        config.network, config.data.contrasts, config.objective, _spread(material.patients, config)
+    )
+    return Loop(system.to(memory_format=torch.channels_last), config, material.patients)
+
+
+def _finish(loop: Loop, folder: Path, bundle: Path, material: _Material, steps: int) -> RunResult:
+    """Measure the trained network on the patients that were held out, and export it."""
     from napari_mrsynth.training.export import export_bundle
 
-    bundle = export_bundle(folder / "bundle" / config.card.id, loop.best_network, config, patients, results)
-    return RunResult(folder, bundle, loop.global_step, tuple(skipped), results)
+    network = loop.best_network
+    results = _measure(network, material.held_out) if material.held_out else {}
+    _write_json(folder / "held_out.json", results)
+    export_bundle(bundle, network, loop.config, material.patients, results, steps)
+    return RunResult(folder, bundle, steps, material.skipped, results)
 
 
 def _measure(network: Any, held_out: Sequence[Prepared]) -> dict[str, Any]:
@@ -138,6 +200,7 @@ def _spread(patients: Sequence[Prepared], config: TrainConfig) -> list[float]:
 
 def _claim(folder: Path, config: TrainConfig) -> None:
     """Write the configuration into the run folder, or check that it is the one already there."""
+    folder.mkdir(parents=True, exist_ok=True)
     written = json.loads(json.dumps(dataclasses.asdict(config)))
     path = folder / "config.yaml"
     if not path.is_file():

@@ -54,8 +54,9 @@ class AnySubsetPredictor:
         try:
             network.load_state_dict(bundle.state())
         except RuntimeError as error:
+            first = str(error).strip().splitlines()[-1].strip()[:200]
             raise BundleError(
-                f"The weights of {card.id!r} do not fit the network its card describes: {error}.",
+                f"The weights of {card.id!r} do not fit the network its card describes: {first}",
                 hint="Card and weights are of different versions; fetch the bundle again.",
             ) from error
         return cls(network, device, precision)
