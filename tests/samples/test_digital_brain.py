@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import SampleError
 from napari_mrsynth.imaging import Volume
 from napari_mrsynth.io import PatientFiles, read_image, write_volume
-from napari_mrsynth.samples import digital_brain, lesion, simulate_brain
+from napari_mrsynth.samples import brain, digital_brain, lesion, simulate_brain
 from napari_mrsynth.samples.anatomy import Anatomy, t1w_of
-from napari_mrsynth.samples.relaxation import FLUID, GREY, WHITE
+from napari_mrsynth.samples.relaxation import FLUID, GREY, WHITE, Sequence
 
 SIMULATED = ("T2w", "FLAIR", "PDw")
 
@@ -83,6 +83,16 @@ def test_tissues_look_as_a_radiologist_expects(healthy: PatientFiles, anatomy: A
     white, grey, fluid = tissues("PDw")
     assert 1.05 < grey / white < 1.3
     assert 0.8 < fluid / white < 1.2
+
+
+def test_partial_volumes_of_opposite_sign_cancel() -> None:
+    half = np.full(1, 0.5, dtype=np.float32)
+    early = Sequence(tr_ms=9000, te_ms=100, ti_ms=2000)  # fluid is still inverted, white matter is not
+    white, fluid = brain._uniform(half, WHITE), brain._uniform(half, FLUID)
+    apart = [float(brain._magnitude([part], early)[0]) for part in (white, fluid)]
+    together = float(brain._magnitude([white, fluid], early)[0])
+    assert together == pytest.approx(abs(apart[0] - apart[1]), abs=1e-6)
+    assert together < max(apart)
 
 
 def test_iron_darkens_the_pallidum_on_t2_weighted_scans(healthy: PatientFiles) -> None:
