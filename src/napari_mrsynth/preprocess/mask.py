@@ -23,6 +23,10 @@ BRAIN_ML = (250.0, 2100.0)
 
 WORKING_MM = 2.0
 OPENING_MM = 5.0
+DEEP_MM = 30.0
+"""Below the skin by this much there is brain and nothing else."""
+DIM_AND_BRIGHT = {"T1": (0.55, 1.6), "T2": (0.72, 3.5)}
+"""Brain, as shares of the deep brain's median (white matter, darkest in T2w, brightest in T1w)."""
 HEAD_HEIGHT_MM = 150.0
 """Brain and cerebellum end this far below the crown; the neck is cut off there."""
 
@@ -112,34 +116,33 @@ def _preference(volume: Volume) -> int:
 def _peel(volume: Volume) -> NDArray[np.bool_]:
     """Compute the brain of a whole head, shape (i, j, k)."""
     from scipy import ndimage
-    from skimage.filters import threshold_otsu
 
     grid = at_spacing(volume.grid, WORKING_MM)
     array = resample(volume, grid).array.astype(np.float32)
-    head = head_of(array, grid.spacing) & _above_neck(grid, head_of(array, grid.spacing))
+    head = head_of(array, grid.spacing)
+    head &= _above_neck(grid, head)
     smooth = ndimage.gaussian_filter(array, [1.5 / size for size in grid.spacing])
-    inside = smooth[_eroded(head, 8.0, grid)]
-    if inside.size == 0 or not inside.min() < inside.max():
-        raise InputError(
-            f"No brain was found in {volume.contrast or volume.name}.",
-            hint="Give a brain mask, or a scan that shows the whole head.",
-        )
-    tissue = head & (smooth > _low(inside, threshold_otsu)) & (smooth < 3.5 * np.median(inside))
+    smooth -= np.percentile(smooth, 1)
+    deep = smooth[_eroded(head, DEEP_MM, grid)]
+    usual = float(np.median(deep)) if deep.size else 0.0
+    if usual <= 0:
+        raise _nothing_in(volume)
+    dim, bright = DIM_AND_BRIGHT["T1" if (volume.contrast or "").startswith("T1") else "T2"]
+    tissue = head & (smooth > dim * usual) & (smooth < bright * usual)
     core = largest_piece(_eroded(tissue, OPENING_MM, grid))
     if not core.any():
-        raise InputError(
-            f"No brain was found in {volume.contrast or volume.name}.",
-            hint="Give a brain mask, or a scan that shows the whole head.",
-        )
+        raise _nothing_in(volume)
     brain = _dilated(core, OPENING_MM + 1.0, grid) & head
     brain = _eroded(_dilated(brain, 8.0, grid), 8.0, grid)
     brain = ndimage.binary_fill_holes(brain)
     return resample(LabelVolume(brain.astype(np.uint8), grid), volume.grid).array > 0
 
 
-def _low(inside: NDArray[np.float32], otsu: object) -> float:
-    top = np.percentile(inside, 99)
-    return 0.7 * float(otsu(np.minimum(inside, top)))  # type: ignore[operator]
+def _nothing_in(volume: Volume) -> InputError:
+    return InputError(
+        f"No brain was found in {volume.contrast or volume.name}.",
+        hint="Give a brain mask, or a scan that shows the whole head.",
+    )
 
 
 def _above_neck(grid: Grid, head: NDArray[np.bool_]) -> NDArray[np.bool_]:

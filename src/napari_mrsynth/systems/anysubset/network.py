@@ -251,8 +251,9 @@ class AnySubsetNetwork(nn.Module):
         )
         fused = latent * _fused_parts(fusion)
         if decoder == "shallow" and encoder == "unet":
-            shallow = (ShallowDecoder(fused, decoder_widths[0], positive=positive) for _ in self.outputs)
-            self.decoders = nn.ModuleDict(zip(map(_key, self.outputs), shallow, strict=True))
+            self.decoders = nn.ModuleDict(
+                {_key(c): ShallowDecoder(fused, decoder_widths[0], positive=positive) for c in self.outputs}
+            )
         elif decoder == "residual" and encoder == "residual":
             trunk = ResidualDecoder(fused, len(self.outputs), decoder_widths, blocks, norm=norm)
             self.decoders = nn.ModuleDict({"all": trunk})

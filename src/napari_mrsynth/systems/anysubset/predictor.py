@@ -34,8 +34,10 @@ class AnySubsetPredictor:
 
     def __init__(self, network: AnySubsetNetwork, device: str = "cpu", precision: str = "fp32") -> None:
         self.device, self.dtype = device, _DTYPES[precision]
-        network = fold_norms(network.eval())
-        self.network = network.to(device=device, dtype=self.dtype, memory_format=torch.channels_last)
+        fold_norms(network.eval())
+        network.to(device=device, dtype=self.dtype)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
         self.inputs, self.outputs = network.inputs, network.outputs
         self.neighbours, self.multiple = network.neighbours, network.multiple
 
