@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.imaging import Study
+from napari_mrsynth.networks.registry import build
 from napari_mrsynth.preprocess.normalise import fit
 from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.synthesis import Engine, Request, Result
@@ -117,8 +118,11 @@ def plainly(
     store: BundleStore, bundle: str, study: Study, used: Sequence[str], wanted: str
 ) -> NDArray[np.float32]:
     """Call the network as a plain user would; (S, A, R) in the units of the engine's output."""
-    network = load_predictor(store.get(bundle)).network.to(memory_format=torch.contiguous_format)
-    method = str(store.get(bundle).card.normalisation["method"])
+    opened = store.get(bundle)
+    params = {key: value for key, value in opened.card.network.items() if key != "name"}
+    network = build(str(opened.card.network["name"]), params).eval()
+    network.load_state_dict(opened.state())
+    method = str(opened.card.normalisation["method"])
     mask = np.ascontiguousarray(study.grid.as_display(study.mask.array))
     arrays, norms = {}, {}
     for contrast in used:
