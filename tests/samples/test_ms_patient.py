@@ -41,7 +41,8 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     for contrast in ("T1w", "FLAIR"):
         path = save(phantom(contrast=contrast, lesion=True), folder / f"{contrast}_of_patient.nii.gz")
         files.append(RemoteFile(path.name, contrast, hashlib.sha256(path.read_bytes()).hexdigest()))
-    path = save(lesion_labels(), folder / "GOLD_STANDARD.nii.gz")
+    lesions = lesion_labels()
+    path = save(replace(lesions, array=lesions.array // 2), folder / "GOLD_STANDARD.nii.gz")
     files.append(RemoteFile(path.name, None, hashlib.sha256(path.read_bytes()).hexdigest()))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
@@ -59,7 +60,7 @@ def test_files_are_fetched_read_and_named_by_their_contrast(database: Database, 
     assert [volume.contrast for volume in patient.volumes] == ["T1w", "FLAIR"]
     assert np.array_equal(patient.volumes[1].array, phantom(contrast="FLAIR", lesion=True).array)
     assert patient.lesions is not None
-    assert patient.lesions.present == (1, 2)
+    assert dict(patient.lesions.labels) == {1: "lesion"}
     assert patient.notes == ("a note",)
     assert patient.name == "patient"
 

@@ -138,6 +138,7 @@ def fetch_patient(patient: RemotePatient, cache: str | Path | None = None) -> St
         published; nothing of it is left behind.
     """
     from napari_mrsynth.io import PatientFiles, read_image
+    from napari_mrsynth.io.naming import lesion_names
     from napari_mrsynth.progress import Stopwatch
 
     watch = Stopwatch()
@@ -149,7 +150,8 @@ def fetch_patient(patient: RemotePatient, cache: str | Path | None = None) -> St
         path = _fetch(file, patient.address, folder)
         label = f"{patient.name} {file.contrast or 'lesions'}"
         if file.contrast is None:
-            lesions = replace(read_image(path, kind="labels"), name=label)
+            found = read_image(path, kind="labels")
+            lesions = replace(found, name=label, labels=lesion_names(label, found.present))
         else:
             scan = read_image(path, kind="scan").as_contrast(file.contrast)
             volumes.append(replace(scan, name=label))
