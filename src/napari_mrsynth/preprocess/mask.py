@@ -87,7 +87,8 @@ def stripped_support(volume: Volume) -> NDArray[np.bool_] | None:
     if piece.sum() < 0.95 * kept.sum() or not BRAIN_ML[0] <= piece.sum() * voxel_ml <= BRAIN_ML[1]:
         return None
     filled: NDArray[np.bool_] = ndimage.binary_fill_holes(piece)
-    if filled.sum() * voxel_ml > BRAIN_ML[1] or _has_skull(volume, filled):
+    above = volume.with_array(array.astype(np.float32) - float(outside))
+    if filled.sum() * voxel_ml > BRAIN_ML[1] or _has_skull(above, filled):
         return None
     return filled
 

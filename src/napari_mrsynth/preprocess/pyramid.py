@@ -13,7 +13,7 @@ from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.resample import resample
 
 FINEST_MM = 2.0
-SHADING_MM = 20.0
+SHADING_MM = 12.0
 SURROUND_MM = 25.0
 MARGIN_MM = 40.0
 

@@ -1,0 +1,191 @@
+"""Studies from scans: one grid, every step said, every change undoable, misfits refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_mrsynth.errors import ContrastError, GridError, LabelError
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Rigid, Study, Volume
+from napari_mrsynth.preprocess import study as studies
+from phantoms import affine_of, lesion_labels, phantom, points_of, rotation, tissue_at
+
+FINE = affine_of((48, 58, 42), (3, 3, 3), "LAS")
+
+
+def fine(contrast: str) -> Volume:
+    return phantom((48, 58, 42), FINE, contrast)
+
+
+def finish(work: Any) -> tuple[Study, list[float]]:
+    fractions = []
+    try:
+        while True:
+            fractions.append(next(work).fraction)
+    except StopIteration as end:
+        return end.value, fractions
+
+
+def shifted(volume: Volume, matrix: np.ndarray) -> Volume:
+    return volume.with_array(
+        volume.array, Grid(volume.grid.shape, Affine(matrix @ volume.grid.affine.matrix))
+    )
+
+
+def motion(degrees: Any, shift: Any) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation(degrees), shift
+    return matrix
+
+
+def test_scans_on_one_grid_are_taken_as_they_are() -> None:
+    scans = [phantom(contrast=contrast) for contrast in ("T1w", "T2w", "FLAIR")]
+    study = studies.build_study(scans, name="p", lesions=lesion_labels())
+    assert study.contrasts == ("T1w", "T2w", "FLAIR")
+    assert study.inputs == study.contrasts
+    assert [study.members[c].on_reference for c in study.contrasts] == scans
+    assert study.notes == ()
+    assert [step["step"] for step in study.steps] == ["mask"]
+    assert study.lesions is not None
+
+
+def test_the_usual_reference_is_the_most_common_grid_then_the_finest() -> None:
+    common = studies.build_study([fine("T2w"), phantom(contrast="T1w"), phantom(contrast="FLAIR")], name="p")
+    assert common.reference == "T1w"
+    finest = studies.build_study([phantom(contrast="T1w"), fine("T2w")], name="p")
+    assert finest.reference == "T2w"
+    assert studies.build_study([fine("T2w"), phantom()], name="p", reference="T1w").reference == "T1w"
+
+
+def test_an_unlike_grid_is_resampled_recorded_as_json_and_said() -> None:
+    study = studies.build_study([phantom(), fine("T2w")], name="p", reference="T1w")
+    truth = phantom(contrast="T2w").array
+    assert np.corrcoef(study.volume("T2w").array.ravel(), truth.ravel())[0, 1] > 0.94
+    assert study.members["T2w"].native.grid.shape == (48, 58, 42)
+    step = json.loads(json.dumps(study.steps))[0]
+    assert (step["step"], step["contrast"], step["onto"]) == ("resample", "T2w", "T1w")
+    assert step["from_spacing_mm"] == [3, 3, 3]
+    assert any("T2w was resampled" in note and "shape" in note for note in study.notes)
+
+
+def test_scans_that_share_no_space_are_refused_with_their_distance() -> None:
+    far = shifted(phantom(contrast="T2w"), motion((0, 0, 0), (400, 0, 0)))
+    with pytest.raises(GridError, match=r"T2w and T1w .* 400 mm apart"):
+        studies.build_study([phantom(), far], name="p")
+
+
+@pytest.mark.parametrize(
+    ("scans", "words"),
+    [
+        ([], "at least one scan"),
+        ([phantom().as_contrast("")], "contrast is unknown"),
+        ([phantom(name="a"), phantom(name="b")], "a and b both claim to be T1w"),
+    ],
+)
+def test_scans_that_make_no_study_are_refused_with_a_hint(scans: list[Volume], words: str) -> None:
+    with pytest.raises(ContrastError, match=words) as error:
+        studies.build_study(scans, name="p")
+    assert error.value.hint
+
+
+def test_a_reference_that_is_not_here_is_refused() -> None:
+    with pytest.raises(ContrastError, match="'FLAIR'"):
+        studies.build_study([phantom()], name="p", reference="FLAIR")
+
+
+def test_labels_on_another_grid_take_the_nearest_voxels_and_say_so() -> None:
+    labels = lesion_labels((48, 58, 42), FINE)
+    brain = LabelVolume((tissue_at(points_of(labels.grid)) > 0).astype(np.uint8), labels.grid, "brain")
+    study = studies.build_study([phantom()], name="p", mask=brain, lesions=labels)
+    assert study.lesions is not None
+    assert study.lesions.present == (1, 2)
+    assert study.mask is not None
+    assert study.mask.how == "given: brain"
+    assert {note.split(" lay")[0] for note in study.notes} == {"The lesion labels", "The brain mask"}
+    truth = tissue_at(points_of(study.grid)) > 0
+    assert (study.mask.array == truth).mean() > 0.98
+
+
+def test_a_mask_that_is_empty_or_misses_the_brain_is_refused() -> None:
+    scan = phantom()
+    empty = LabelVolume(np.zeros(scan.grid.shape, np.uint8), scan.grid)
+    with pytest.raises(LabelError, match="empty"):
+        studies.build_study([scan], name="p", mask=empty)
+    corner = empty.array.copy()
+    corner[:6, :6, :6] = 1
+    with pytest.raises(LabelError, match="misses the brain"):
+        studies.build_study([scan], name="p", mask=LabelVolume(corner, scan.grid))
+    away = LabelVolume(
+        np.ones_like(corner), Grid(corner.shape, affine_of(corner.shape, centre_mm=(500, 0, 0)))
+    )
+    with pytest.raises(GridError, match="share no space: 500 mm"):
+        studies.build_study([scan], name="p", mask=away)
+
+
+def test_aligning_records_the_motion_and_undoing_restores_the_voxels() -> None:
+    matrix = motion((5, -4, 6), (7, -8, 6))
+    scans = [fine("T1w"), shifted(fine("T2w"), matrix), fine("FLAIR")]
+    before = studies.build_study(scans, name="p", reference="T1w")
+    after, fractions = finish(studies.align_study(before, ["T2w"]))
+    assert fractions == sorted(fractions)
+    inside = tissue_at(points_of(after.grid)) > 0
+    apart = points_of(after.grid)[inside] @ (after.members["T2w"].motion.matrix - matrix)[:3, :3].T
+    apart += (after.members["T2w"].motion.matrix - matrix)[:3, 3]
+    assert np.linalg.norm(apart, axis=1).mean() <= 1.0
+    step = next(step for step in after.steps if step["step"] == "align")
+    assert step["contrast"] == "T2w"
+    assert step["degrees"] == pytest.approx(Rigid(matrix).degrees, abs=1)
+    assert after.members["FLAIR"] is before.members["FLAIR"]
+    undone = studies.undo_alignment(after, "T2w")
+    np.testing.assert_array_equal(undone.volume("T2w").array, before.volume("T2w").array)
+    assert undone.members["T2w"].motion.is_identity
+
+
+def test_aligning_only_the_reference_changes_nothing() -> None:
+    study = studies.build_study([phantom()], name="p")
+    assert finish(studies.align_study(study))[0] is study
+    with pytest.raises(ContrastError):
+        finish(studies.align_study(study, ["T2w"]))
+
+
+def test_another_reference_keeps_what_was_aligned() -> None:
+    matrix = motion((5, -4, 6), (7, -8, 6))
+    study = studies.build_study(
+        [fine("T1w"), shifted(phantom(contrast="T2w"), matrix)], name="p", reference="T1w"
+    )
+    study = studies._moved(study, "T2w", Rigid(matrix, "aligned"))
+    turned = studies.with_reference(study, "T2w")
+    assert turned.grid is study.members["T2w"].native.grid
+    assert turned.members["T2w"].on_reference is turned.members["T2w"].native
+    truth = phantom(contrast="T1w").array
+    assert np.corrcoef(turned.volume("T1w").array.ravel(), truth.ravel())[0, 1] > 0.94
+    assert turned.mask is not None
+    assert turned.mask.array.shape == turned.grid.shape
+    back = studies.with_reference(turned, "T1w")
+    np.testing.assert_allclose(back.members["T2w"].motion.matrix, matrix, atol=1e-9)
+    assert back.members["T1w"].on_reference is back.members["T1w"].native
+
+
+def test_scans_come_and_go() -> None:
+    study = studies.build_study([phantom(), phantom(contrast="T2w")], name="p")
+    more = studies.with_volume(study, fine("FLAIR"))
+    assert more.inputs == ("T1w", "T2w", "FLAIR")
+    assert any("FLAIR was resampled" in note for note in more.notes)
+    with pytest.raises(ContrastError, match="both claim"):
+        studies.with_volume(more, phantom(contrast="T2w"))
+    fewer = studies.without(more, "T1w")
+    assert fewer.contrasts == ("T2w", "FLAIR")
+    assert fewer.reference == "FLAIR"
+    with pytest.raises(ContrastError, match="only scan"):
+        studies.without(studies.without(fewer, "T2w"), "FLAIR")
+
+
+def test_axis_orders_alone_are_copied_not_interpolated() -> None:
+    other = phantom((36, 44, 32), affine_of((36, 44, 32), codes="LPS"), "T2w")
+    study = studies.build_study([phantom(), other], name="p")
+    np.testing.assert_array_equal(study.volume("T2w").array, phantom(contrast="T2w").array)
+    assert study.steps[0]["interpolated"] is False
+    assert any("T2w was copied" in note for note in study.notes)
