@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -11,6 +12,9 @@ from qtpy.QtCore import QObject, Signal, Slot
 
 from napari_mrsynth.gui.warmup import warm_up
 from napari_mrsynth.session.job import Cancelled, Job, Outcome, drive
+
+QUIET_S = 0.05
+"""Steps that follow one another faster are not told, unless they carry something to show."""
 
 
 class _Relay(QObject):
@@ -65,7 +69,7 @@ class QtExecutor:
             yield
         try:
             warm_up()
-            steps = drive(job)
+            steps, told = drive(job), 0.0
             try:
                 while True:
                     try:
@@ -73,7 +77,9 @@ class QtExecutor:
                     except StopIteration as end:
                         outcome = end.value
                         break
-                    relay.stepped.emit(step)
+                    if getattr(step, "planes", None) or time.monotonic() - told > QUIET_S:
+                        told = time.monotonic()
+                        relay.stepped.emit(step)
                     yield
             finally:
                 steps.close()

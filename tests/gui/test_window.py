@@ -1,0 +1,129 @@
+"""A real napari window: from files to a saved NIfTI by clicking real buttons, and cancelling in time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import napari
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.gui.dock import SynthesisDock
+from napari_mrsynth.gui.executor import QtExecutor
+from napari_mrsynth.session import Parts, State, SynthesisSession
+from napari_mrsynth.synthesis import Engine
+from phantoms import brain_study, patient_folder
+from session.fakes import FakeEngine, parts
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def window(qtbot) -> Iterator[napari.Viewer]:
+    viewer = napari.Viewer(show=True)
+    yield viewer
+    viewer.close()
+
+
+def docked(viewer: napari.Viewer, given: Parts, questions: object = None) -> SynthesisDock:
+    dock = SynthesisDock(viewer, SynthesisSession(QtExecutor(), given), questions)
+    viewer.window.add_dock_widget(dock, name="Synthesis")
+    return dock
+
+
+class SaveInto:
+    """Answers where to save."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def folder(self, title: str) -> Path:
+        return self._folder
+
+
+def test_from_files_to_a_saved_nifti_by_clicking(window, qtbot, tiny_models, tmp_path):
+    truth = brain_study(codes="LPS", name="p01")
+    folder = patient_folder(tmp_path / "p01", truth)
+    store = BundleStore([tiny_models])
+    given = Parts(store=lambda: store, engine=lambda cache: Engine(store, cache))
+    dock = docked(window, given, SaveInto(tmp_path / "out"))
+
+    dock.presenter.open([folder])
+    qtbot.waitUntil(lambda: len(window.layers) == 4, timeout=60_000)
+    dock.table.rows["FLAIR"].switch.click()
+    assert dock.make.boxes["FLAIR"].isChecked()
+    qtbot.waitUntil(lambda: "FLAIR (preview)" in window.layers, timeout=60_000)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: dock.session.status.state is State.DONE, timeout=60_000)
+    made = window.layers["FLAIR (synthetic)"]
+    assert "FLAIR (preview)" not in window.layers
+    assert window.canvas.overlays["mrsynth_warning"].visible
+    dock.run.save.click()
+    qtbot.waitUntil(lambda: not dock.session.unsaved, timeout=60_000)
+
+    [path] = (tmp_path / "out").glob("*.nii.gz")
+    saved = nib.load(path)
+    np.testing.assert_allclose(saved.affine, truth.grid.affine.matrix, atol=1e-4)
+    np.testing.assert_array_equal(saved.get_fdata(dtype=np.float32), truth.grid.from_display(made.data))
+    assert "SYNTHETIC" in str(saved.header["descrip"])
+    assert path.with_name(path.name.removesuffix(".nii.gz") + ".json").is_file()
+
+
+class SlowEngine(FakeEngine):
+    """Yields for ever, as long as nobody closes it."""
+
+    def __init__(self) -> None:
+        super().__init__(slices=10**9)
+        self.let_go = threading.Event()
+
+    def run(self, study, request, first_slice=None):
+        try:
+            for step in super().run(study, request, first_slice):
+                yield step
+                self.let_go.wait(0.01)
+        finally:
+            self.let_go.set()
+
+
+def test_cancel_takes_half_a_second_at_most_and_leaves_no_layer(window, qtbot):
+    engine = SlowEngine()
+    dock = docked(window, parts(brain_study(("T1w", "T2w")), engine))
+    dock.presenter.open([Path("anywhere")])
+    qtbot.waitUntil(lambda: len(window.layers) == 2, timeout=60_000)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: "FLAIR (preview)" in window.layers, timeout=60_000)
+    started = time.monotonic()
+    dock.run.cancel.click()
+    assert engine.let_go.wait(timeout=0.5), "the engine was not let go in time"
+    assert time.monotonic() - started < 0.5
+    assert {layer.name for layer in window.layers} == {"T1w", "T2w"}
+    assert dock.session.status.state is State.READY
+
+
+def test_work_runs_beside_the_window(window, qtbot):
+    seen = []
+    given = parts(brain_study(("T1w", "T2w")))
+    read = given.read
+
+    def reading(specs):
+        seen.append(threading.current_thread() is threading.main_thread())
+        return read(specs)
+
+    dock = docked(window, replace(given, read=reading))
+    dock.presenter.open([Path("anywhere")])
+    assert dock.session.busy
+    assert dock.run.frame.property("state") == "busy"
+    qtbot.waitUntil(lambda: len(window.layers) == 2, timeout=60_000)
+    assert seen == [False]
+
+
+def test_the_plugin_opens_its_dock_from_the_menu_and_closing_it_stops_what_runs(window, qtbot):
+    _, dock = window.window.add_plugin_dock_widget("napari-mrsynth", "Synthesis")
+    assert isinstance(dock, SynthesisDock)
+    assert dock.session.status.state is State.EMPTY
