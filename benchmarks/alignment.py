@@ -3,10 +3,10 @@
     python benchmarks/alignment.py DATA [--seeds N] [--json]
 
 DATA holds sessions as `ms-native` does: scans, a brain mask on the FLAIR, and for every other contrast the
-source's own ITK transform into FLAIR space (`*_intrastudy_to_FLAIR.txt`), which is the truth. Each contrast is
-knocked off by rigid offsets on top of that truth (up to 10 degrees and 15 mm; the first two always by that
-much) and aligned with the FLAIR again. Errors are mean displacements over the brain mask; `cpu` is the work of
-all threads together, which other programs on the machine do not lengthen.
+source's own ITK transform into FLAIR space (`*_intrastudy_to_FLAIR.txt`), which is the truth. Each contrast
+is knocked off by rigid offsets on top of that truth (up to 10 degrees and 15 mm; the first two always by that
+much) and aligned with the FLAIR again. Errors are mean displacements over the brain mask; `cpu` is the work
+of all threads together, which other programs on the machine do not lengthen.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def main() -> int:
         for row in rows(session, wanted.seeds):
             table.append(row)
             line = "{patient:18} {contrast:5} {offset_deg:5} deg {offset_mm:5} mm"
-            line += "   before {before_mm:6} mm   after {after_mm:5} mm   {seconds:5} s  cpu {cpu_seconds:5} s   {how}"
+            line += "   before {before_mm:6} mm   after {after_mm:5} mm"
+            line += "   {seconds:5} s   cpu {cpu_seconds:5} s   {how}"
             print(line.format(**row), file=sys.stderr if wanted.json else sys.stdout, flush=True)
     keys = ("after_mm", "seconds", "cpu_seconds")
     worst, slowest, work = (max(float(row[key]) for row in table) for key in keys)

