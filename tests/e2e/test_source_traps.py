@@ -1,4 +1,4 @@
-"""Two bugs of published synthesis code that a whole run must not repeat (MRI2MRI's, on writing its result)."""
+"""Two bugs of published synthesis code that a whole run must not repeat: both are in writing the result."""
 
 from __future__ import annotations
 
