@@ -182,3 +182,15 @@ def test_main_takes_the_arguments_of_the_process_by_default(monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["mrsynth", "--version"])
     assert main() == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_reader_that_goes_away_is_no_fault_of_the_program():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from napari_mrsynth.cli import main; sys.exit(main(['models', 'list']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

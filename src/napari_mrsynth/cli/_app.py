@@ -15,7 +15,7 @@ import typer
 
 from napari_mrsynth import __version__
 from napari_mrsynth.cli import demo, doctor, evaluate, experiment, models, study, synthesize, train
-from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json
+from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json, told
 from napari_mrsynth.errors import MrsynthError
 
 Command = Callable[..., Report]
@@ -50,11 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = _run(given)
     if isinstance(outcome, int):  # help or the version was shown
         return outcome
-    if as_json:
-        sys.stdout.write(to_json(outcome.payload) + "\n")
-    elif outcome.text:
-        sys.stdout.write(outcome.text + "\n")
-    sys.stdout.flush()
+    text = to_json(outcome.payload) if as_json else outcome.text
+    if text and not told(text):
+        return outcome.exit_code or 1
     return outcome.exit_code
 
 

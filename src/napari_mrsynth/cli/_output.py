@@ -91,6 +91,17 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def told(text: str) -> bool:
+    """Print `text` on standard output; False where its reader (``head``, say) went away before the end."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python's last flush finds an open end
+        return False
+    return True
+
+
 def to_json(payload: Mapping[str, Any]) -> str:
     """Return `payload` as one JSON object on one line."""
     return json.dumps(_plain(payload), allow_nan=False, ensure_ascii=False)
