@@ -142,6 +142,7 @@ def test_a_result_is_marked_carries_its_provenance_and_follows_its_truth(adapter
     adapter.show_result(study, result_of(study, "FLAIR"))
     made, truth = adapter.result_of("FLAIR"), adapter.layer_of("FLAIR")
     assert made.name == "FLAIR (synthetic)"
+    assert {layer.name for layer in adapter.viewer.layers if layer.visible} == {"FLAIR (synthetic)", "FLAIR"}
     assert made.metadata[KEY]["provenance"] == {"model": "mean", "inputs": ["T1w", "T2w"]}
     ratio = made.contrast_limits[1] / truth.contrast_limits[1]
     truth.contrast_limits = (10.0, 300.0)

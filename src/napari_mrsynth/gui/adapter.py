@@ -183,6 +183,7 @@ class ViewerAdapter:
             self._results[contrast] = self._put_scan(earlier, volume, scan_name(volume))
             self._results[contrast].visible = True
             self._link(study, contrast, volume)
+            self._show_only_truth(contrast)
         if result.source_map is not None:
             self._show_source_map(result.source_map)
         first = next(iter(result.outputs), None)
@@ -270,6 +271,16 @@ class ViewerAdapter:
         mask = None if study.mask is None else study.mask.array
         ratio = proportion(volume.array, study.volume(contrast).array, mask)
         self._links[contrast] = link_limits(self._results[contrast], truth, ratio)
+
+    def _show_only_truth(self, contrast: str) -> None:
+        """Where the truth is here, lay it under its synthetic twin: hiding the one shows the other."""
+        truth = self.layer_of(contrast)
+        if truth is None:
+            return
+        truth.visible = True
+        for layer in self._scans.values():
+            if layer is not truth and layer in self._own:
+                layer.visible = False
 
     def _unlink(self, contrast: str) -> None:
         unlink = self._links.pop(contrast, None)

@@ -24,7 +24,7 @@ from napari_mrsynth.gui.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_mrsynth.session import SynthesisSession
 
@@ -76,6 +76,13 @@ class SynthesisDock(QWidget):
         self.presenter.connect()
         self._dress()
         napari_viewer.events.theme.connect(self._dress)
+        presenter, dress = self.presenter, self._dress
+
+        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
+            presenter.disconnect()
+            napari_viewer.events.theme.disconnect(dress)
+
+        self.destroyed.connect(let_go)
 
     @property
     def session(self) -> SynthesisSession:
@@ -96,11 +103,6 @@ class SynthesisDock(QWidget):
         if event is not None and (paths := _paths_of(event)):
             event.acceptProposedAction()
             self.presenter.open(paths)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Stop what is running."""
-        self.presenter.disconnect()
-        super().closeEvent(event)
 
     def _dress(self, event: object = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))

@@ -92,11 +92,26 @@ class Presenter:
         self._follow_viewer()
 
     def disconnect(self) -> None:
-        """Stop what is running and let go of the viewer."""
-        self.session.cancel()
-        self._soon.stop()
+        """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
         for event in self._viewer_events():
             event.disconnect(self._follow_viewer)
+        self._coming = None
+        for signal in self._session_signals():
+            signal.disconnect()
+        self.session.cancel()
+        self.session.forget_preview()
+        self.adapter.drop_previews()
+
+    def _session_signals(self) -> tuple[Any, ...]:
+        session = self.session
+        return (
+            session.study_changed,
+            session.choice_changed,
+            session.status_changed,
+            session.planes_made,
+            session.previews_dropped,
+            session.synthesised,
+        )
 
     def _connect_user(self) -> None:
         dock, session = self._dock, self.session

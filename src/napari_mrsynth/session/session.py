@@ -337,7 +337,7 @@ class SynthesisSession:
 
     def preview(self, display_slice: int) -> None:
         """Make one axial slice of what is ticked; a preview that is still running is forgotten."""
-        self._forget_preview()
+        self.forget_preview()
         if self.busy or self._study is None or self.why_not() is not None:
             self.previews_dropped.emit()
             return
@@ -357,6 +357,12 @@ class SynthesisSession:
         )
         self._preview = job
         self._executor.run(job)
+
+    def forget_preview(self) -> None:
+        """Stop the preview that is being made, if any; what is shown stays."""
+        if self._preview is not None:
+            self._preview.cancel()
+            self._preview = None
 
     def cancel(self) -> None:
         """Stop the running job now; what it had begun is dropped."""
@@ -410,7 +416,7 @@ class SynthesisSession:
         on_step: Callable[[Any], None] | None = None,
     ) -> None:
         self._refuse_while_busy(doing.rstrip(" …").lower())
-        self._forget_preview()
+        self.forget_preview()
 
         def stepped(step: Any) -> None:
             if self._job is not job:
@@ -504,13 +510,8 @@ class SynthesisSession:
         self._status = status
         self.status_changed.emit(status)
 
-    def _forget_preview(self) -> None:
-        if self._preview is not None:
-            self._preview.cancel()
-            self._preview = None
-
     def _drop_preview(self) -> None:
-        self._forget_preview()
+        self.forget_preview()
         self.previews_dropped.emit()
 
     def _require_study(self, what: str) -> Study:

@@ -23,7 +23,7 @@ class MakePanel(QWidget):
         self.boxes: dict[str, QCheckBox] = {}
         self._chips: dict[str, QLabel] = {}
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(4, 0, 0, 0)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(0, 1)
         self._nothing = muted("Open a patient to see what can be made.")

@@ -17,7 +17,12 @@ from napari_mrsynth.session.choices import Choices
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
 
-_DEVICES = (("auto", "Automatic"), ("cpu", "CPU"), ("cuda", "GPU (CUDA)"), ("mps", "GPU (Apple)"))
+_DEVICES = (
+    ("auto", "Device: automatic"),
+    ("cpu", "Device: CPU"),
+    ("cuda", "Device: GPU (CUDA)"),
+    ("mps", "Device: GPU (Apple)"),
+)
 _PRECISIONS = (("auto", "Automatic"), ("fp32", "32 bit"), ("bf16", "16 bit (bfloat16)"))
 
 
@@ -54,7 +59,7 @@ class ModelPanel(QWidget):
 
     def show_models(self, cards: Sequence[Card], choices: Choices, used: Card | None) -> None:
         """Show the installed models, the one that would be used, and the choices."""
-        entries = [("auto", "Automatic"), *((card.id, card.title) for card in cards)]
+        entries = [("auto", "Automatic choice"), *((card.id, card.title) for card in cards)]
         if [(self.model.itemData(i), self.model.itemText(i)) for i in range(self.model.count())] != entries:
             self.model.clear()
             for identity, title in entries:
@@ -100,7 +105,7 @@ class ModelPanel(QWidget):
         self.options.content().layout().setContentsMargins(4, 2, 0, 2)
         self.options.addWidget(inside)
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(4, 0, 0, 0)
+        whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(5)
         whole.addLayout(first)
         whole.addWidget(self.about)
@@ -118,7 +123,7 @@ def _combo(name: str, entries: Sequence[tuple[str, str]] = ()) -> QComboBox:
     combo = QComboBox()
     combo.setAccessibleName(name)
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(12)
+    combo.setMinimumContentsLength(14)
     for data, text in entries:
         combo.addItem(text, data)
     return combo

@@ -29,7 +29,7 @@ class ViewBar(QWidget):
         for side, button in self.sides.items():
             button.clicked.connect(lambda _=False, side=side: self.side_chosen.emit(side))
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(4, 0, 0, 0)
+        whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(4)
         self._groups = [
             self._row(whole, list(self.planes.values())),
