@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from napari_mrsynth.io.decoded import MAX_VOXELS, Decoded, refusing_damage
 MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 PLAUSIBLE_MM = (0.01, 100.0)
 FORMS_APART_MM = 0.1
+_CHUNK_BYTES = 2**20
 _MGH_GOOD_RAS = 28  # offset of the flag that says whether the header has an orientation
 
 
@@ -32,6 +34,7 @@ def decode_nifti(path: Path) -> Decoded:
     import nibabel as nib
 
     with refusing_damage(path, "NIfTI"):
+        _require_whole(path)
         image = nib.load(path, mmap=False)
         if not isinstance(image, nib.Nifti1Image):
             raise FormatError(
@@ -60,6 +63,7 @@ def decode_mgh(path: Path) -> Decoded:
     from nibabel.openers import ImageOpener
 
     with refusing_damage(path, "MGH"):
+        _require_whole(path)
         image = nib.load(path, mmap=False)
         array = _voxels(image, path)
         matrix = np.array(image.affine, dtype=np.float64)
@@ -86,6 +90,14 @@ def decode_description(path: Path) -> str:
 def spatial_unit_in_mm(header: Any) -> float:
     """Return how many mm one unit of this NIfTI header's affine is: 1 unless metres or microns are meant."""
     return _mm_per_unit(header)[0]
+
+
+def _require_whole(path: Path) -> None:
+    """Read a compressed file to its end, where gzip's checksum is: nibabel stops at the last voxel."""
+    if path.suffix.lower() in (".gz", ".mgz"):
+        with gzip.open(path) as stream:
+            while stream.read(_CHUNK_BYTES):
+                pass
 
 
 def _text(field: Any) -> str:
