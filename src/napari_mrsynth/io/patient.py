@@ -133,6 +133,8 @@ def _parse(spec: str | Path) -> tuple[str | None, Path, int | None]:
         left, right = text.split("=", 1)
         if left and not set(left) & set("/\\"):
             said, text = left.strip(), right
+    if not text.strip():
+        raise FormatError(f"“{spec}” names no file.", hint=f"Give it as {said or 'T1w'}=FILE.")
     path, number = Path(text).expanduser(), None
     if said is not None and not path.exists() and "#" in path.name:
         before, after = text.rsplit("#", 1)
@@ -150,7 +152,7 @@ def _read_named(said: str, path: Path, number: int | None, found: _Findings) -> 
         return
     contrast = contrasts.canonical(said)
     volume = read_image(path, kind="scan") if number is None else _read_numbered(path, number)
-    _add(volume.as_contrast(contrast), found)
+    _add(volume.as_contrast(contrast), found, said=True)
     found.named.add(contrast)
 
 
@@ -208,14 +210,14 @@ def _files(folder: Path) -> Iterator[Path]:
             yield Path(root) / name
 
 
-def _add(image: Volume | LabelVolume, found: _Findings) -> None:
-    """Put an image where it belongs."""
+def _add(image: Volume | LabelVolume, found: _Findings, *, said: bool = False) -> None:
+    """Put an image where it belongs; `said` where the user named its contrast."""
     if isinstance(image, LabelVolume):
         _add_labels(image, role_of(image.name), found)
         return
     contrast = image.contrast
     twin = next((other for other in found.volumes if contrast and other.contrast == contrast), None)
-    if twin is not None and contrast in found.named:
+    if twin is not None and contrast in found.named and not said:
         found.skip(_path(image), f"{contrast} was given by name: “{_path(twin).name}”")
     elif twin is not None:
         raise ContrastError(
