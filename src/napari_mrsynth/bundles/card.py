@@ -16,6 +16,7 @@ from napari_mrsynth.errors import BundleError
 CARD_FILE = "card.yaml"
 WEIGHTS_FILE = "model.safetensors"
 
+_MEND = f"Mend {CARD_FILE}, or fetch the bundle again."
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -81,7 +82,7 @@ class Card:
     def __post_init__(self) -> None:
         problem = _inconsistency(self)
         if problem:
-            raise BundleError(f"The card of {self.id!r} is not usable: {problem}.")
+            raise BundleError(f"The card of {self.id!r} is not usable: {problem}.", hint=_MEND)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -131,7 +132,8 @@ class Card:
                 values[key] = _READERS[key](value)
             except _IllTypedError as error:
                 raise BundleError(
-                    f"{where}: {key} is {_kind(value)} ({_shorten(value)}), it should be {error}."
+                    f"{where}: {key} is {_kind(value)} ({_shorten(value)}), it should be {error}.",
+                    hint=_MEND,
                 ) from error
         return cls(**values)
 

@@ -40,12 +40,17 @@ class Problem:
     Attributes
     ----------
     folder : Path
-    message : str
-        What is wrong and how to mend it.
+    error : BundleError
+        What is wrong.
     """
 
     folder: Path
-    message: str
+    error: BundleError
+
+    @property
+    def message(self) -> str:
+        """What is wrong and how to mend it."""
+        return str(self.error)
 
 
 class BundleStore:
@@ -90,7 +95,7 @@ class BundleStore:
             return Bundle.open(bundle_id)
         for problem in problems:
             if problem.folder.name == bundle_id:
-                raise BundleError(problem.message)
+                raise BundleError(problem.error.message, hint=problem.error.hint) from problem.error
         near = get_close_matches(bundle_id, bundles, n=1)
         known = f"Models here: {', '.join(bundles) or 'none'}."
         raise BundleError(
@@ -165,7 +170,7 @@ class BundleStore:
             try:
                 bundle = Bundle.open(folder)
             except BundleError as error:
-                problems.append(Problem(folder, str(error)))
+                problems.append(Problem(folder, error))
                 continue
             bundles.setdefault(bundle.card.id, bundle)
         return bundles, problems
