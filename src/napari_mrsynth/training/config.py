@@ -20,6 +20,9 @@ from napari_mrsynth.errors import ConfigError
 
 T = TypeVar("T")
 
+_WRITE = "Write it in YAML, one `setting: value` a line; the configs folder of a system has examples."
+_CHANGE = "Change it in the configuration file, or override it with SETTING=VALUE."
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -199,9 +202,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"The configuration {path} cannot be read: {error}.") from error
+        raise ConfigError(f"The configuration {path} cannot be read: {error}.", hint=_WRITE) from error
     if not isinstance(data, dict):
-        raise ConfigError(f"The configuration {path} is not a mapping of keys to values.")
+        raise ConfigError(f"The configuration {path} is not a mapping of keys to values.", hint=_WRITE)
     for override in overrides:
         _override(data, override)
     return from_mapping(TrainConfig, data)
@@ -241,19 +244,19 @@ def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
 def _convert(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where!r} is {value!r}; it holds settings of its own.")
+            raise ConfigError(f"{where!r} is {value!r}; it holds settings of its own.", hint=_CHANGE)
         return from_mapping(kind, value, where)
     origin = typing.get_origin(kind)
     if origin is tuple:
         inner = typing.get_args(kind)[0]
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ConfigError(f"{where!r} is {value!r}; it should be a list.")
+            raise ConfigError(f"{where!r} is {value!r}; it should be a list.", hint=_CHANGE)
         return tuple(_convert(inner, item, where) for item in value)
     if origin in (types.UnionType, typing.Union):
         return value
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{where!r} is {value!r}; it should be a mapping.")
+            raise ConfigError(f"{where!r} is {value!r}; it should be a mapping.", hint=_CHANGE)
         return dict(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -263,24 +266,31 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         except ValueError:
             pass
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.")
+        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.", hint=_CHANGE)
     return value
 
 
 def _override(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"The override {override!r} is not of the form a.b=value.")
+        raise ConfigError(
+            f"The override {override!r} is not of the form a.b=value.", hint="For example: optim.steps=100"
+        )
     *parents, last = key.strip().split(".")
     place = data
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise ConfigError(f"The override {override!r} goes into {parent!r}, which holds a single value.")
+            raise ConfigError(
+                f"The override {override!r} goes into {parent!r}, which holds a single value.",
+                hint=f"Give {parent!r} itself a value, or name a setting that it holds.",
+            )
     try:
         place[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"The value of the override {override!r} cannot be read: {error}.") from error
+        raise ConfigError(
+            f"The value of the override {override!r} cannot be read: {error}.", hint="Write it as in YAML."
+        ) from error
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

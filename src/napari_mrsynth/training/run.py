@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from napari_mrsynth import __version__
-from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
-from napari_mrsynth.training.subjects import find_subjects, split_subjects
+from napari_mrsynth.training.subjects import Split, find_subjects, split_subjects
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.loop import Loop
@@ -74,13 +74,17 @@ def train(
         If the configuration is wrong, or the run folder belongs to another one.
     InputError
         If no patient can be used.
+    OutputError
+        If the run folder cannot be made.
     DivergedError
         If the loss becomes NaN or infinite.
     """
     config = load_config(config_path, overrides)
+    _require_system(config.system)
+    split = split_subjects(find_subjects(config.data), config.data)
     folder = Path(config.run.folder)
     _claim(folder, config)
-    material = _gather(config)
+    material = _gather(split, config)
 
     import lightning
     import torch
@@ -121,7 +125,8 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
             hint="Give a run folder; the first checkpoint comes after run.checkpoint_every steps.",
         )
     config = load_config(folder / "config.yaml")
-    material = _gather(config)
+    _require_system(config.system)
+    material = _gather(split_subjects(find_subjects(config.data), config.data), config)
     loop = _loop(config, material)
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     loop.load_state_dict(saved["state_dict"])
@@ -138,14 +143,21 @@ class _Material:
     skipped: tuple[tuple[str, str], ...]
 
 
-def _gather(config: TrainConfig) -> _Material:
-    split = split_subjects(find_subjects(config.data), config.data)
+def _gather(split: Split, config: TrainConfig) -> _Material:
     patients, skipped = prepare_all(split.train, config.data)
     held_out, more = prepare_all(split.held_out, config.data)
     if not patients:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
-        raise InputError(f"No patient can be used: {reasons}")
+        raise InputError(
+            f"No patient can be used: {reasons}",
+            hint="See what each of them has with `mrsynth study FOLDER`.",
+        )
     return _Material(patients, held_out, (*skipped, *more))
+
+
+def _require_system(name: str) -> None:
+    if name not in SYSTEMS:
+        raise ConfigError(f"There is no system {name!r}.", hint=f"Choose {', '.join(SYSTEMS)}.")
 
 
 def _loop(config: TrainConfig, material: _Material) -> Loop:
@@ -153,8 +165,6 @@ def _loop(config: TrainConfig, material: _Material) -> Loop:
 
     from napari_mrsynth.training.loop import Loop
 
-    if config.system not in SYSTEMS:
-        raise ConfigError(f"There is no system {config.system!r}.", hint=f"Choose {', '.join(SYSTEMS)}.")
     module, _, name = SYSTEMS[config.system].partition(":")
     system = getattr(import_module(module), name)(
         config.network, config.data.contrasts, config.objective, _spread(material.patients, config)
@@ -200,7 +210,13 @@ def _spread(patients: Sequence[Prepared], config: TrainConfig) -> list[float]:
 
 def _claim(folder: Path, config: TrainConfig) -> None:
     """Write the configuration into the run folder, or check that it is the one already there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The run folder “{folder}” cannot be made: {error.strerror}.",
+            hint="Set run.folder to another one.",
+        ) from error
     written = json.loads(json.dumps(dataclasses.asdict(config)))
     path = folder / "config.yaml"
     if not path.is_file():
