@@ -117,6 +117,7 @@ REFUSED = [
     Refused("a configuration of one word", config("anysubset"), "ConfigError", ("config.yaml",), "YAML"),
     Refused("a setting misspelt", config(SOUND_CONFIG + "optim: {stpes: 5}\n"), "ConfigError", ("optim.stpes",), "steps"),
     Refused("a setting of the wrong type", config(SOUND_CONFIG + "optim: {steps: many}\n"), "ConfigError", ("optim.steps", "many", "whole number"), "config"),
+    Refused("an unknown system to train", config(SOUND_CONFIG.replace("anysubset\n", "oracle\n", 1)), "ConfigError", ("oracle",), "anysubset"),
     Refused("a run folder that is a file", run_folder_is_a_file, "OutputError", ("results", "File exists"), "run.folder"),
     Refused("no training data", config(SOUND_CONFIG), "InputError", ("nowhere",), "data.root"),
 ]  # fmt: skip
