@@ -18,7 +18,7 @@ import numpy as np
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.imaging import Rigid, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
-from napari_mrsynth.preprocess.pyramid import Prepared, picture, prepare
+from napari_mrsynth.preprocess.pyramid import FINEST_MM, Prepared, picture, prepare
 from napari_mrsynth.progress import Progress, Stopwatch
 
 ALIGNED = "aligned"
@@ -49,7 +49,7 @@ POLL_S = 0.1
 PATIENCE_S = 0.3
 """How long closing waits for the work to notice; it then ends by itself at its next step."""
 
-LEVELS = (_Level(8, 4, 0.08, 150, 0.2), _Level(4, 2, 0.04, 150, 0.3), _Level(2, 1, 0.02, 150, 0.4))
+LEVELS = (_Level(8, 4, 0.08, 150, 0.2), _Level(4, 2, 0.04, 150, 0.3), _Level(FINEST_MM, 1, 0.02, 150, 0.4))
 
 
 def estimate_rigid(

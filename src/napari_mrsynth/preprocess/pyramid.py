@@ -12,7 +12,7 @@ from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.resample import resample
 
-FINEST_MM = 2.0
+FINEST_MM = 1.5
 SHADING_MM = 12.0
 SURROUND_MM = 25.0
 MARGIN_MM = 40.0

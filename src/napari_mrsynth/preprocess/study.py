@@ -6,23 +6,28 @@ its native voxels, so that aligning, choosing another reference and undoing neve
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_mrsynth.errors import ContrastError, GridError, InputError, LabelError
-from napari_mrsynth.imaging import BrainMask, Grid, LabelVolume, Member, Rigid, Study, Volume
+from napari_mrsynth.errors import ContrastError, InputError, LabelError
+from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
 from napari_mrsynth.preprocess.mask import brain_mask
-from napari_mrsynth.preprocess.resample import is_exact, resample
+from napari_mrsynth.preprocess.members import (
+    Step,
+    by_contrast,
+    labels_on,
+    place,
+    resampling_note,
+    resampling_step,
+    usual_reference,
+)
+from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.progress import Progress
-
-LEAST_OVERLAP = 0.1
-"""Share of the smaller field of view that two scans of one study must have in common."""
-
-Step = Mapping[str, object]
 
 
 def build_study(
@@ -63,25 +68,25 @@ def build_study(
     LabelError
         If the mask is empty or misses what the scans show.
     """
-    members = _by_contrast(volumes)
-    chosen = reference if reference is not None else _usual_reference(members)
+    members = by_contrast(volumes)
+    chosen = reference if reference is not None else usual_reference(members)
     if chosen not in members:
         raise ContrastError(
             f"The reference {chosen!r} is not among {', '.join(members)}.",
             hint=f"Choose one of {', '.join(members)}.",
         )
     grid = members[chosen].grid
-    placed = {contrast: _place(volume, grid, Rigid(), chosen) for contrast, volume in members.items()}
+    placed = {contrast: place(volume, grid, Rigid(), chosen) for contrast, volume in members.items()}
     study = Study(
         name=name,
         reference=chosen,
         members=placed,
         active=frozenset(placed),
-        steps=tuple(_resampling(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
-        notes=tuple(_resampled_note(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
+        steps=tuple(resampling_step(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
+        notes=tuple(resampling_note(placed[c], c, chosen) for c in placed if placed[c].is_resampled),
     )
     if lesions is not None:
-        labels, steps, notes = _labels_on(study, lesions, "lesion labels")
+        labels, steps, notes = labels_on(study.grid, chosen, lesions, "lesion labels")
         study = _adding(replace(study, lesions=labels), steps, notes)
     return with_mask(study, mask) if mask is not None else _with_found_mask(study)
 
@@ -119,10 +124,10 @@ def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generat
     fixed = study.members[study.reference].native
     for index, contrast in enumerate(wanted):
         member = study.members[contrast]
-        climb = estimate_rigid(fixed, member.native, start=replace(member.motion))
+        climb = estimate_rigid(fixed, member.native, start=member.motion)
         motion = yield from _shared(climb, index, len(wanted))
         if motion.how != ALIGNED:
-            note = f"{contrast} was left where its header puts it: alignment found no better place."
+            note = f"{contrast} was left where it was: alignment found no better place."
             study = _adding(study, ({"step": "align", "contrast": contrast, "kept": True},), (note,))
             continue
         study = _moved(study, contrast, motion)
@@ -130,7 +135,7 @@ def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generat
 
 
 def undo_alignment(study: Study, contrast: str) -> Study:
-    """Put a contrast back where its header puts it.
+    """Put a contrast back where its header puts it; a mask found from the scans is found again.
 
     Raises
     ------
@@ -141,7 +146,8 @@ def undo_alignment(study: Study, contrast: str) -> Study:
     if study.members[contrast].motion.is_identity:
         return study
     undone = _replaced(study, contrast, Rigid())
-    return _adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
+    undone = _adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
+    return undone if _mask_is_given(undone) else _with_found_mask(undone)
 
 
 def with_reference(study: Study, contrast: str) -> Study:
@@ -165,7 +171,7 @@ def with_reference(study: Study, contrast: str) -> Study:
         matrix = member.motion.matrix @ to_old
         still = name == contrast or np.allclose(matrix, np.eye(4), atol=1e-9)
         how = member.motion.how if not member.motion.is_identity else study.members[contrast].motion.how
-        members[name] = _place(member.native, grid, Rigid() if still else Rigid(matrix, how), contrast)
+        members[name] = place(member.native, grid, Rigid() if still else Rigid(matrix, how), contrast)
     carry = Rigid(to_old)
     lesions = resample(study.lesions, grid, motion=carry) if study.lesions is not None else None
     mask = None
@@ -187,7 +193,7 @@ def with_mask(study: Study, mask: LabelVolume) -> Study:
     GridError
         If it does not share the study's space.
     """
-    labels, steps, notes = _labels_on(study, mask, "brain mask")
+    labels, steps, notes = labels_on(study.grid, study.reference, mask, "brain mask")
     inside = labels.array > 0
     if not inside.any():
         raise LabelError(
@@ -219,7 +225,7 @@ def without(study: Study, contrast: str) -> Study:
     if not rest:
         raise ContrastError(f"{contrast} is the study's only scan.", hint="Open another scan first.")
     if contrast == study.reference:
-        study = with_reference(study, _usual_reference({n: study.members[n].native for n in rest}))
+        study = with_reference(study, usual_reference({n: study.members[n].native for n in rest}))
     left = replace(
         study,
         members={name: study.members[name] for name in rest},
@@ -238,110 +244,16 @@ def with_volume(study: Study, volume: Volume) -> Study:
     GridError
         If it does not share the study's space.
     """
-    named = _by_contrast([*(member.native for member in study.members.values()), volume])
+    named = by_contrast([*(member.native for member in study.members.values()), volume])
     contrast = list(named)[-1]
-    member = _place(volume, study.grid, Rigid(), study.reference)
+    member = place(volume, study.grid, Rigid(), study.reference)
     more = replace(study, members={**study.members, contrast: member}, active=study.active | {contrast})
     steps: list[Step] = [{"step": "add", "contrast": contrast}]
     notes: list[str] = []
     if member.is_resampled:
-        steps.append(_resampling(member, contrast, study.reference))
-        notes.append(_resampled_note(member, contrast, study.reference))
+        steps.append(resampling_step(member, contrast, study.reference))
+        notes.append(resampling_note(member, contrast, study.reference))
     return _adding(more, steps, notes)
-
-
-def _by_contrast(volumes: Sequence[Volume]) -> dict[str, Volume]:
-    if not volumes:
-        raise ContrastError("A study needs at least one scan.", hint="Open a scan or a patient folder.")
-    members: dict[str, Volume] = {}
-    for volume in volumes:
-        called = volume.name or (volume.source.path.name if volume.source.path else "A scan")
-        if not volume.contrast:
-            raise ContrastError(
-                f"{called}: its contrast is unknown.",
-                hint="Say what it is: choose it in the table, or give T1w=FILE on the command line.",
-            )
-        if volume.contrast in members:
-            raise ContrastError(
-                f"{members[volume.contrast].name or 'A scan'} and {called} both claim to be"
-                f" {volume.contrast}.",
-                hint="Leave one out, or say which contrast the other is.",
-            )
-        members[volume.contrast] = volume
-    return members
-
-
-def _usual_reference(members: Mapping[str, Volume]) -> str:
-    """Return the scan whose grid most scans have, then the one with the smallest voxels, then the first."""
-
-    def rank(contrast: str) -> tuple[int, float]:
-        grid = members[contrast].grid
-        alike = sum(grid.same_as(other.grid) for other in members.values())
-        return -alike, round(float(np.prod(grid.spacing)), 3)
-
-    return min(members, key=rank)
-
-
-def _place(volume: Volume, grid: Grid, motion: Rigid, reference: str) -> Member:
-    """Make a member; without a motion its field of view must meet the reference's."""
-    if motion.is_identity:
-        share = _overlap(grid, volume.grid)
-        if share < LEAST_OVERLAP:
-            apart = float(np.linalg.norm(grid.centre_mm - volume.grid.centre_mm))
-            raise GridError(
-                f"{volume.contrast} and {reference} cannot be of one head: their fields of view lie "
-                f"{apart:.0f} mm apart, middle to middle, and share {share:.0%} of the smaller one.",
-                hint="Check both headers, or leave one of the scans out.",
-            )
-    return Member(volume, resample(volume, grid, motion=motion), motion)
-
-
-def _overlap(one: Grid, other: Grid) -> float:
-    """Return the share of the smaller field of view that lies in the other, from about 4000 points."""
-    small, large = sorted((one, other), key=lambda grid: float(np.prod(grid.size_mm)))
-    steps = [np.linspace(0, n - 1, 16) for n in small.shape]
-    points: FloatArray = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    there = large.affine.unapply(small.affine.apply(points))
-    inside = ((there >= -0.5) & (there <= np.asarray(large.shape) - 0.5)).all(axis=1)
-    return float(inside.mean())
-
-
-def _resampling(member: Member, contrast: str, reference: str) -> Step:
-    native, grid = member.native.grid, member.on_reference.grid
-    return {
-        "step": "resample",
-        "contrast": contrast,
-        "onto": reference,
-        "from_shape": list(native.shape),
-        "from_spacing_mm": [round(size, 6) for size in native.spacing],
-        "to_shape": list(grid.shape),
-        "to_spacing_mm": [round(size, 6) for size in grid.spacing],
-        "interpolated": not is_exact(native, grid, member.motion),
-        "motion": [[round(float(x), 9) for x in row] for row in member.motion.matrix],
-        "motion_how": member.motion.how,
-    }
-
-
-def _resampled_note(member: Member, contrast: str, reference: str) -> str:
-    reason = member.on_reference.grid.mismatch(member.native.grid)
-    how = "copied" if is_exact(member.native.grid, member.on_reference.grid) else "resampled"
-    return f"{contrast} was {how} onto the grid of {reference} ({reason})."
-
-
-def _labels_on(study: Study, labels: LabelVolume, what: str) -> tuple[LabelVolume, list[Step], list[str]]:
-    """Bring labels onto the study's grid by nearest voxel, with the step and the note that say so."""
-    reason = study.grid.mismatch(labels.grid)
-    if reason is None:
-        return labels if labels.grid == study.grid else replace(labels, grid=study.grid), [], []
-    if _overlap(study.grid, labels.grid) <= 0:
-        apart = float(np.linalg.norm(study.grid.centre_mm - labels.grid.centre_mm))
-        raise GridError(
-            f"The {what} and {study.reference} share no space: {apart:.0f} mm apart, middle to middle.",
-            hint="Check that the labels belong to this patient.",
-        )
-    step: Step = {"step": f"resample {what}", "how": "nearest", "reason": reason}
-    note = f"The {what} lay on another grid ({reason}) and took the nearest voxels of {study.reference}."
-    return resample(labels, study.grid), [step], [note]
 
 
 def _with_found_mask(study: Study) -> Study:
@@ -357,10 +269,10 @@ def _mask_is_given(study: Study) -> bool:
     return study.mask is not None and study.mask.how.startswith("given")
 
 
-def _shown(volume: Volume) -> np.typing.NDArray[np.bool_]:
-    """Where a scan shows something: above a tenth of its bright voxels."""
-    bright = float(np.percentile(volume.array, 99.5))
-    shown: np.typing.NDArray[np.bool_] = volume.array > 0.05 * bright
+def _shown(volume: Volume) -> NDArray[np.bool_]:
+    """Where a scan shows more than air: above a twentieth of its range."""
+    air, bright = float(volume.array.min()), float(np.percentile(volume.array, 99.5))
+    shown: NDArray[np.bool_] = volume.array > air + 0.05 * (bright - air)
     return shown
 
 
