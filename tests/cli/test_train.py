@@ -51,3 +51,9 @@ def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, t
         "results": {"nmse": {"a": None}},
     }
     assert f"--bundle {tmp_path / 'bundle'}" in mrsynth("train", config).out
+
+
+def test_a_folder_that_is_no_run_cannot_be_exported(mrsynth, tmp_path):
+    ended = mrsynth("export", tmp_path, "--json")
+    assert ended.code == 2
+    assert "last.ckpt" in ended.answer["error"]["message"]

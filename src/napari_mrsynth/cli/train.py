@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_mrsynth.cli._output import Report, absolute, showing_progress
 from napari_mrsynth.errors import ConfigError
+
+if TYPE_CHECKING:
+    from napari_mrsynth.training.run import RunResult
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
 Overrides = Annotated[
@@ -26,6 +29,11 @@ def train(config: Config, overrides: Overrides = None) -> Report:
 
     with showing_progress() as show:
         outcome = run(path, tuple(overrides or ()), show)
+    return report_of(outcome)
+
+
+def report_of(outcome: RunResult) -> Report:
+    """Say what a training left behind."""
     payload = {
         "bundle": outcome.bundle,
         "folder": outcome.folder,
