@@ -136,6 +136,20 @@ def test_a_preview_is_one_slice_thick_at_its_height_and_goes_without_a_trace(ada
     assert names(adapter) == {"T1w"}
 
 
+def test_a_preview_grows_into_the_result(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    adapter.show_planes(study, {"FLAIR": (9, study.volume("T1w").display[9].copy())})
+    layer = adapter.viewer.layers["FLAIR (preview)"]
+    result = result_of(study, "FLAIR")
+    adapter.show_result(study, result)
+    assert adapter.result_of("FLAIR") is layer
+    assert names(adapter) == {"T1w", "T2w", "FLAIR (synthetic)"}
+    np.testing.assert_array_equal(layer.data, result.outputs["FLAIR"].display)
+    assert layer.metadata[KEY]["kind"] == "synthetic"
+    assert layer.translate == pytest.approx(adapter.layer_of("T1w").translate)
+
+
 def test_a_result_is_marked_carries_its_provenance_and_follows_its_truth(adapter):
     study = brain_study(("T1w", "T2w", "FLAIR"))
     adapter.show_study(study)

@@ -96,16 +96,16 @@ class SlowEngine(FakeEngine):
 
 def test_cancel_takes_half_a_second_at_most_and_leaves_no_layer(window, qtbot):
     engine = SlowEngine()
-    dock = docked(window, parts(brain_study(("T1w", "T2w")), engine))
+    dock = docked(window, parts(brain_study(("T1w", "T1ce", "T2w")), engine))
     dock.presenter.open([Path("anywhere")])
-    qtbot.waitUntil(lambda: len(window.layers) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=60_000)
     dock.run.run.click()
     qtbot.waitUntil(lambda: "FLAIR (preview)" in window.layers, timeout=60_000)
     started = time.thread_time()  # the window's own time: other programs may be busy
     dock.run.cancel.click()
     assert time.thread_time() - started < 0.5
     assert engine.let_go.wait(timeout=0.5), "the engine was not let go in time"
-    assert {layer.name for layer in window.layers} == {"T1w", "T2w"}
+    assert {layer.name for layer in window.layers} == {"T1w", "T1ce", "T2w"}
     assert dock.session.status.state is State.READY
 
 
@@ -144,6 +144,7 @@ def test_synthesise_from_the_layers_menu_opens_the_dock_with_the_layers(window, 
     for contrast in ("T1w", "T2w"):
         data, attributes, _ = layer_tuple(brain_study((contrast,)).volume(contrast))
         window.add_image(data, **attributes)
+    window.layers.selection = set(window.layers)
     commands.synthesise_layers()
     dock = commands.the_dock()
     qtbot.waitUntil(lambda: dock.session.study is not None, timeout=60_000)

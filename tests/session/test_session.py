@@ -77,8 +77,24 @@ def test_no_input_on_is_explained():
     assert session.result is None
 
 
+def test_what_no_model_takes_is_off_at_first_and_noted():
+    session = opened(("T1w", "PDw"))
+    assert session.study.inputs == ("T1w",)
+    assert any("PDw switched off" in note for note in session.study.notes)
+
+
+def test_the_preferred_contrast_of_a_complete_patient_is_switched_off_and_made():
+    session = SynthesisSession(
+        parts=parts(brain_study(("T1w", "T1ce", "T2w", "FLAIR"))), default_contrast="FLAIR"
+    )
+    session.open(["x"])
+    assert session.wanted == ("FLAIR",)
+    assert session.study.inputs == ("T1w", "T1ce", "T2w")
+
+
 def test_a_choice_the_model_cannot_do_is_explained_with_its_own_words():
     session = opened(("T1w", "PDw"))
+    session.switch("PDw", True)
     assert session.status.state is State.BLOCKED
     assert "PDw" in session.status.message
 

@@ -171,7 +171,6 @@ class ViewerAdapter:
 
     def show_result(self, study: Study, result: Result, *, keep_earlier: bool = False) -> None:
         """Show the outputs of a synthesis; an earlier layer of a contrast is replaced, or kept aside."""
-        self.drop_previews()
         for contrast, volume in result.outputs.items():
             self._unlink(contrast)
             earlier = self.result_of(contrast)
@@ -180,10 +179,13 @@ class ViewerAdapter:
                 earlier.name = f"{earlier.name}, earlier"
                 earlier.visible = False
                 earlier = None
+            if earlier is None:
+                earlier = self._grown_preview(contrast, volume)
             self._results[contrast] = self._put_scan(earlier, volume, scan_name(volume))
             self._results[contrast].visible = True
             self._link(study, contrast, volume)
             self._show_only_truth(contrast)
+        self.drop_previews()
         if result.source_map is not None:
             self._show_source_map(result.source_map)
         first = next(iter(result.outputs), None)
@@ -271,6 +273,19 @@ class ViewerAdapter:
         mask = None if study.mask is None else study.mask.array
         ratio = proportion(volume.array, study.volume(contrast).array, mask)
         self._links[contrast] = link_limits(self._results[contrast], truth, ratio)
+
+    def _grown_preview(self, contrast: str, volume: Volume) -> Layer | None:
+        """Return the preview layer of a contrast to become its result: cheaper than another layer."""
+        layer = self._previews.pop(contrast, None)
+        if not isinstance(layer, Image) or layer not in self.viewer.layers:
+            return None
+        low, high = limits(volume.array)["contrast_limits"]
+        layer.contrast_limits_range = (
+            min(low, float(volume.array.min())),
+            max(high, float(volume.array.max())),
+        )
+        layer.contrast_limits = (low, high)
+        return layer
 
     def _show_only_truth(self, contrast: str) -> None:
         """Where the truth is here, lay it under its synthetic twin: hiding the one shows the other."""

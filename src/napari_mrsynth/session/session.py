@@ -471,8 +471,8 @@ class SynthesisSession:
 
     def _finish(self, result: Result) -> None:
         self._result, self._result_saved = result, False
-        self.previews_dropped.emit()
         self.synthesised.emit(result)
+        self.previews_dropped.emit()
         self._say(work.done_status(result))
 
     def _show_planes(self, step: Any) -> None:
