@@ -93,7 +93,7 @@ def estimate_rigid(
                 hint="Choose a scan that shows the head.",
             )
     climb = _Climb(fixed, moving, start if start is not None else Rigid())
-    thread = threading.Thread(target=climb.run, name="mrsynth-align", daemon=True)
+    thread = threading.Thread(target=climb.run, name="mrsynth-align")
     thread.start()
     latest = Progress(0.0, climb.message)
     try:
