@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_mrsynth.errors import ContrastError
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
-from napari_mrsynth.progress import Progress, Stopwatch, format_seconds
+from napari_mrsynth.progress import Progress, format_seconds
 from napari_mrsynth.session.edit import named
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.status import State, Status
@@ -66,16 +66,6 @@ def adding(
     if mask is not None:
         study = parts.mask(study, mask)
     return study.using(study.active - unknown)
-
-
-def saving(parts: Parts, result: Result, targets: Mapping[str, Path]) -> Steps[tuple[Path, ...]]:
-    """Write the outputs of `result`, each with its provenance."""
-    clock = Stopwatch()
-    written = []
-    for count, (contrast, path) in enumerate(targets.items()):
-        yield clock.at(count / len(targets), f"Writing {path.name}")
-        written.append(parts.write(path, result.outputs[contrast], result.provenance[contrast]))
-    return tuple(written)
 
 
 def idle_status(study: Study | None, wanted: Sequence[str]) -> Status:
