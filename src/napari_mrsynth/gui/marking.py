@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-TEXT = "SYNTHETIC – research use, not for diagnosis"
+TEXT = "SYNTHETIC – not for diagnosis"
 MARKED = frozenset({"synthetic", "preview", "source map"})
 
 _markers: WeakKeyDictionary[Any, ReferenceType[Marker]] = WeakKeyDictionary()
