@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
-from qtpy.QtCore import QTimer
-
 from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.adapter import ViewerAdapter
+from napari_mrsynth.gui.arrival import Arrival
 from napari_mrsynth.gui.executor import QtExecutor
-from napari_mrsynth.gui.incoming import image_from_layer
+from napari_mrsynth.gui.intake import Intake
+from napari_mrsynth.gui.live_preview import LivePreview
 from napari_mrsynth.gui.preferences import preferences
 from napari_mrsynth.gui.widgets.card_dialog import CardDialog
 from napari_mrsynth.gui.widgets.contrast_row import THUMBNAIL
 from napari_mrsynth.gui.widgets.thumbnail import thumbnail
-from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import Choices, State, Status, SynthesisSession
 
 if TYPE_CHECKING:
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.dock import SynthesisDock
     from napari_mrsynth.gui.questions import Questions
     from napari_mrsynth.synthesis import Result
-
-PREVIEW_DELAY_MS = 60
-_END = object()
 
 
 class Presenter:
@@ -64,12 +59,9 @@ class Presenter:
             cache_bytes=self._preferences.cache_mb * 2**20,
             default_contrast=self._preferences.default_contrast,
         )
-        self._previewing = False
-        self._coming: Iterator[None] | None = None
-        self._soon = QTimer(dock)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PREVIEW_DELAY_MS)
-        self._soon.timeout.connect(self._preview)
+        self._intake = Intake(viewer, self.adapter, self.session, questions)
+        self._live = LivePreview(dock, self.session, self.adapter)
+        self._arrival = Arrival(self._show_arrived)
 
     # ------------------------------------------------------------------ wiring
 
@@ -95,7 +87,7 @@ class Presenter:
         """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
         for event in self._viewer_events():
             event.disconnect(self._follow_viewer)
-        self._coming = None
+        self._arrival.forget()
         for signal in self._session_signals():
             signal.disconnect()
         self.session.cancel()
@@ -116,12 +108,12 @@ class Presenter:
     def _connect_user(self) -> None:
         dock, session = self._dock, self.session
         acts: tuple[tuple[Any, Callable[..., None]], ...] = (
-            (dock.load.folder_asked, self._open_folder),
-            (dock.load.files_asked, self._open_files),
-            (dock.load.layers_chosen, self._add_layers),
-            (dock.load.mask_chosen, self._use_mask),
-            (dock.load.sample_chosen, self._open_sample),
-            (dock.close_patient.clicked, lambda _=False: self._close()),
+            (dock.load.folder_asked, self._intake.open_folder),
+            (dock.load.files_asked, self._intake.open_files),
+            (dock.load.layers_chosen, self._intake.add_layers),
+            (dock.load.mask_chosen, self._intake.use_mask),
+            (dock.load.sample_chosen, self._intake.open_sample),
+            (dock.close_patient.clicked, lambda _=False: self._intake.close()),
             (dock.table.switched, self._switch),
             (dock.table.renamed, session.rename),
             (dock.table.align_asked, lambda contrast: session.align([contrast])),
@@ -142,7 +134,7 @@ class Presenter:
             signal.connect(partial(self._tell, act))
         dock.load.layers_wanted.connect(self._offer_layers)
         dock.model.card_asked.connect(self._show_card)
-        dock.run.live_chosen.connect(self._set_live)
+        dock.run.live_chosen.connect(self._live.switch)
         dock.view.plane_chosen.connect(self._look_at)
         dock.view.side_chosen.connect(self._show_side)
 
@@ -170,68 +162,25 @@ class Presenter:
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open files or folders, after asking about results that would be lost."""
-        if paths and self._may_drop_results():
-            self._tell(self.session.open, paths)
-
-    def _open_folder(self) -> None:
-        folder = self._questions.folder("Open a patient's folder")
-        self.open([folder] if folder else [])
-
-    def _open_files(self) -> None:
-        self.open(list(self._questions.files("Open a patient's files")))
-
-    def _open_sample(self, name: str) -> None:
-        if self._may_drop_results():
-            self.session.open_sample(name)
-
-    def _close(self) -> None:
-        if self._may_drop_results():
-            self.session.close()
+        self._tell(self._intake.open, paths)
 
     def _offer_layers(self) -> None:
-        spare = self.adapter.spare_layers
-        self._dock.load.offer_layers(
-            [layer.name for layer in spare if not isinstance(layer, Labels)],
-            [layer.name for layer in spare if isinstance(layer, Labels)] if self.session.study else [],
-        )
-
-    def _add_layers(self, names: Sequence[str]) -> None:
-        volumes = []
-        for name in names:
-            image = self._image_of(name)
-            if isinstance(image, Volume):
-                volumes.append(image)
-        if volumes:
-            self.session.add(volumes)
-
-    def _use_mask(self, name: str) -> None:
-        image = self._image_of(name)
-        if isinstance(image, LabelVolume):
-            self.session.use_mask(image)
-
-    def _image_of(self, name: str) -> Volume | LabelVolume | None:
-        layer = self._viewer.layers[name]
-        image = image_from_layer(layer, self.session.study, self._questions)
-        if image is not None:
-            self.adapter.lend(image, layer)
-        return image
+        self._dock.load.offer_layers(self._intake.scans, self._intake.masks)
 
     def _switch(self, contrast: str, on: bool) -> None:
         self.session.switch(contrast, on)
-        self._begin_preview()
+        self._live.begin()
 
     def _want(self, contrast: str, yes: bool) -> None:
         self.session.want(contrast, yes)
-        self._begin_preview()
+        self._live.begin()
 
     def _use_model(self, bundle: str) -> None:
         self.session.use_model(bundle)
-        if self._previewing:
-            self._begin_preview()
+        self._live.begin_again()
 
     def _synthesise(self) -> None:
-        self._soon.stop()
-        self._previewing = False
+        self._live.stop()
         study = self.session.study
         self.session.synthesise(None if study is None else self.adapter.displayed_slice(study))
 
@@ -244,13 +193,6 @@ class Presenter:
         if existing and not self._questions.confirm("Overwrite?", text, "Overwrite"):
             return
         self.session.save(folder, overwrite=bool(existing))
-
-    def _may_drop_results(self) -> bool:
-        if not self.session.unsaved:
-            return True
-        made = ", ".join(self.session.result.outputs) if self.session.result else ""
-        text = f"The synthetic {made} has not been saved, and goes when this patient is closed."
-        return self._questions.confirm("Close this patient?", text, "Close without saving")
 
     def _show_layer(self, contrast: str) -> None:
         if self.adapter.layer_of(contrast) is None:
@@ -270,43 +212,16 @@ class Presenter:
         scene.show_side(self._viewer, side)
         scene.letter_sides(self._viewer)
 
-    # ------------------------------------------------------------------ previews
-
-    def _set_live(self, on: bool) -> None:
-        if on and self.session.study is not None:
-            self._begin_preview()
-        elif not on:
-            self._previewing = False
-            self._soon.stop()
-            self.adapter.drop_previews()
-
-    def _begin_preview(self) -> None:
-        self._previewing = self._dock.run.live.isChecked()
-        if self._previewing:
-            self._soon.start()
-
-    def _preview(self) -> None:
-        study = self.session.study
-        shown = None if study is None else self.adapter.displayed_slice(study)
-        if shown is None:
-            self.adapter.drop_previews()
-        else:
-            self.session.preview(shown)
-
     # ------------------------------------------------------------------ what the session says
 
     def _show_study(self) -> None:
         study, dock = self.session.study, self._dock
         self.finish_layers()
-        self._previewing = False
+        self._live.rest()
         if study is not None and not self._viewer.layers and self._preferences.convention != "unchanged":
             radiological = self._preferences.convention == "radiological"
             scene.show_side(self._viewer, "radiological" if radiological else "neurological")
-        self._coming = self.adapter.showing(study)
-        if self.session.asynchronous:
-            self._next_layer()
-        else:
-            self.finish_layers()
+        self._arrival.begin(self.adapter.showing(study), at_once=not self.session.asynchronous)
         dock.patient.setText("Synthesis" if study is None else study.name)
         dock.close_patient.setVisible(study is not None)
         notes = () if study is None else study.notes
@@ -314,25 +229,13 @@ class Presenter:
         dock.notes.setText(f"{len(notes)} note{'s' if len(notes) != 1 else ''}")
         dock.notes.setToolTip("\n".join(f"• {note}" for note in notes))
 
-    def _next_layer(self) -> None:
-        """Show one more layer, and let the window answer before the next."""
-        if self._coming is None:
-            return
-        if next(self._coming, _END) is _END:
-            self._coming = None
-            scene.letter_sides(self._viewer)
-            self._show_rows()
-        else:
-            QTimer.singleShot(0, self._next_layer)
-
     def finish_layers(self) -> None:
         """Show all layers that are still to come, now."""
-        if self._coming is not None:
-            coming, self._coming = self._coming, None
-            for _ in coming:
-                pass
-            scene.letter_sides(self._viewer)
-            self._show_rows()
+        self._arrival.finish()
+
+    def _show_arrived(self) -> None:
+        scene.letter_sides(self._viewer)
+        self._show_rows()
 
     def _show_rows(self) -> None:
         study = self.session.study
@@ -382,5 +285,4 @@ class Presenter:
         live = "Live preview of the displayed slice"
         axial = plane in (scene.Plane.AXIAL, None)
         self._dock.run.live.setText(live if axial else "Live preview (in the axial view)")
-        if self._previewing and not self.session.busy:
-            self._soon.start()
+        self._live.follow()

@@ -1,0 +1,104 @@
+"""How a patient comes in: from files, a sample or layers, and not at the cost of results nobody has saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+
+from napari_mrsynth.gui.incoming import image_from_layer
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_mrsynth.gui.adapter import ViewerAdapter
+    from napari_mrsynth.gui.questions import Questions
+    from napari_mrsynth.session import SynthesisSession
+
+
+class Intake:
+    """Asks what is to be opened, added or closed, and tells the session.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        Where layers come from.
+    adapter : ViewerAdapter
+        Knows which layers are the study's.
+    session : SynthesisSession
+    questions : Questions
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, adapter: ViewerAdapter, session: SynthesisSession, questions: Questions
+    ) -> None:
+        self._viewer = viewer
+        self._adapter = adapter
+        self._session = session
+        self._questions = questions
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open files or folders, after asking about results that would be lost."""
+        if paths and self._may_drop_results():
+            self._session.open(paths)
+
+    def open_folder(self) -> None:
+        """Ask for a patient's folder and open it."""
+        folder = self._questions.folder("Open a patient's folder")
+        self.open([folder] if folder else [])
+
+    def open_files(self) -> None:
+        """Ask for a patient's files and open them."""
+        self.open(list(self._questions.files("Open a patient's files")))
+
+    def open_sample(self, name: str) -> None:
+        """Open a sample patient by its id, after asking about results that would be lost."""
+        if self._may_drop_results():
+            self._session.open_sample(name)
+
+    def close(self) -> None:
+        """Close the patient, after asking about results that would be lost."""
+        if self._may_drop_results():
+            self._session.close()
+
+    @property
+    def scans(self) -> list[str]:
+        """The names of the layers that can be added to the study."""
+        return [layer.name for layer in self._adapter.spare_layers if not isinstance(layer, Labels)]
+
+    @property
+    def masks(self) -> list[str]:
+        """The names of the layers that can be the study's brain mask; none without a study."""
+        if self._session.study is None:
+            return []
+        return [layer.name for layer in self._adapter.spare_layers if isinstance(layer, Labels)]
+
+    def add_layers(self, names: Sequence[str]) -> None:
+        """Add layers to the study, or make one of them."""
+        images = [self._image_of(name) for name in names]
+        volumes = [image for image in images if isinstance(image, Volume)]
+        if volumes:
+            self._session.add(volumes)
+
+    def use_mask(self, name: str) -> None:
+        """Use a labels layer as the brain mask."""
+        image = self._image_of(name)
+        if isinstance(image, LabelVolume):
+            self._session.use_mask(image)
+
+    def _image_of(self, name: str) -> Volume | LabelVolume | None:
+        layer = self._viewer.layers[name]
+        image = image_from_layer(layer, self._session.study, self._questions)
+        if image is not None:
+            self._adapter.lend(image, layer)
+        return image
+
+    def _may_drop_results(self) -> bool:
+        if not self._session.unsaved:
+            return True
+        made = ", ".join(self._session.result.outputs) if self._session.result else ""
+        text = f"The synthetic {made} has not been saved, and goes when this patient is closed."
+        return self._questions.confirm("Close this patient?", text, "Close without saving")
