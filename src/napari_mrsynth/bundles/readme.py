@@ -29,7 +29,7 @@ def render_readme(card: Card) -> str:
             ],
         ),
         _section("Where it fails", card.limits),
-        _section("Measured", _described(card.results)),
+        _section("Measured", _measured(card.results)),
         _section("Trained on", _training(card.training)),
         _section("Licence", card.licence),
         _section("The data's licences", "\n".join(f"- {line}" for line in card.data_licences)),
@@ -49,6 +49,17 @@ def _training(training: Mapping[str, Any]) -> str:
     rows = [(str(subject["id"]), f"`{str(subject['sha256'])[:16]}…`") for subject in subjects]
     listed = f"{len(rows)} subjects:\n\n{_table(('Subject', 'sha256'), rows)}" if rows else ""
     return "\n\n".join(part for part in (_described(rest), listed) if part)
+
+
+def _measured(results: Mapping[str, Any]) -> str:
+    """Return figures with how they were measured: texts as paragraphs, tables under their names."""
+    if not any(isinstance(value, str) for value in results.values()):
+        return _described(results)
+    parts = [str(value) for value in results.values() if isinstance(value, str)]
+    for name, value in results.items():
+        if isinstance(value, Mapping):
+            parts.append(f"### {name}\n\n{_described(value)}")
+    return "\n\n".join(parts)
 
 
 def _described(data: Mapping[str, Any]) -> str:

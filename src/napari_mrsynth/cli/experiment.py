@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,7 @@ from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
+    from napari_mrsynth.training.experiments.plan import AnySubset
     from napari_mrsynth.training.experiments.summary import Table
 
 
@@ -43,6 +45,9 @@ def any_subset(
         int, typer.Option(metavar="N", help="Cross-validate on every Nth axial slice; 1 for all.")
     ] = 8,
     jobs: Annotated[int, typer.Option(metavar="N", help="Threads of the forest.")] = 1,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the network's figures on the card of --bundle.")
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")
     ] = False,
@@ -79,6 +84,8 @@ def any_subset(
         outcome = run(settings, show)
     paths = write_report(settings, outcome, where if quick else absolute(out))
     tables = by_kind(outcome.rows)
+    if card:
+        _write_card(settings, tables)
     bars = {kind: bars_of(table) for kind, table in tables.items()}
     payload = {
         "quick": quick,
@@ -109,6 +116,22 @@ def _bundle(name: str) -> Bundle:
 
     path = absolute(Path(name))
     return Bundle.open(path) if path.is_dir() else BundleStore().get(name)
+
+
+def _write_card(settings: AnySubset, tables: Mapping[str, Table]) -> None:
+    from napari_mrsynth.training.config import load_config
+    from napari_mrsynth.training.experiments.on_card import write_on_card
+    from napari_mrsynth.training.experiments.plan import NETWORK
+
+    judged = tables.get("test")
+    if settings.bundle is None or settings.quick or judged is None or NETWORK not in judged.methods:
+        raise ConfigError(
+            "There are no figures for a card.",
+            hint="--card needs --bundle, the test patients and the method network, and not --quick.",
+        )
+    texts = load_config(settings.config, settings.overrides).card
+    command = f"mrsynth experiment any-subset --bundle {settings.bundle.card.id}"
+    write_on_card(settings.bundle, texts, judged, command)
 
 
 def _errors(table: Table) -> dict[str, dict[str, float]]:
