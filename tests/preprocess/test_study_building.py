@@ -189,3 +189,32 @@ def test_axis_orders_alone_are_copied_not_interpolated() -> None:
     np.testing.assert_array_equal(study.volume("T2w").array, phantom(contrast="T2w").array)
     assert study.steps[0]["interpolated"] is False
     assert any("T2w was copied" in note for note in study.notes)
+
+
+def test_a_slab_of_a_head_does_not_pass_for_the_brain() -> None:
+    shape = (48, 60, 48)
+    grid = Grid(shape, affine_of(shape, (4, 4, 4)))
+    points = points_of(grid)
+    air = np.abs(np.random.default_rng(0).normal(0, 4, shape)) + 0.1
+    radius = np.linalg.norm(points / (82.0, 100.0, 76.0), axis=-1)
+    bone = np.where(radius < 1, np.where(radius > 0.93, 300, 25), air)
+    brain = phantom(shape, grid.affine).array
+    head = Volume(np.where(brain > 0, brain, bone).astype(np.float32), grid, contrast="T1w")
+    corner = grid.affine.matrix.copy()
+    corner[:3, 3] = grid.affine.apply((0, 25, 0))
+    slab = Volume(head.array[:, 25:35].copy(), Grid((48, 10, 48), Affine(corner)), contrast="T2w")
+    found = studies.build_study([head, slab], name="p", reference="T1w").mask
+    alone = studies.build_study([head], name="p").mask
+    assert found is not None
+    assert alone is not None
+    assert found.how == alone.how == "computed from T1w"
+    np.testing.assert_array_equal(found.array, alone.array)
+
+
+def test_a_stripped_scan_cut_close_to_the_brain_still_shows_it() -> None:
+    wide = phantom((80, 90, 70), affine_of((80, 90, 70)))
+    air = np.abs(np.random.default_rng(0).normal(0, 4, wide.grid.shape)) + 0.1
+    noisy = wide.with_array(np.where(wide.array > 0, wide.array, air).astype(np.float32))
+    study = studies.build_study([noisy, phantom(contrast="T2w")], name="p", reference="T1w")
+    assert study.mask is not None
+    np.testing.assert_array_equal(study.mask.array, wide.array > 0)

@@ -16,10 +16,11 @@ from napari_mrsynth.errors import ContrastError, InputError, LabelError
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
-from napari_mrsynth.preprocess.mask import brain_mask
+from napari_mrsynth.preprocess.mask import brain_mask, stripped_support
 from napari_mrsynth.preprocess.members import (
     Step,
     by_contrast,
+    coverage,
     labels_on,
     place,
     resampling_note,
@@ -28,6 +29,9 @@ from napari_mrsynth.preprocess.members import (
 )
 from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.progress import Progress
+
+WHOLE_HEAD = 0.5
+"""Share of the study's field of view that a scan must reach for the brain to be looked for in it."""
 
 
 def build_study(
@@ -257,12 +261,23 @@ def with_volume(study: Study, volume: Volume) -> Study:
 
 
 def _with_found_mask(study: Study) -> Study:
+    whole = [member.on_reference for member in study.members.values() if _can_show_the_brain(member)]
     try:
-        found = brain_mask([study.volume(contrast) for contrast in study.contrasts])
+        found = brain_mask(whole)
     except InputError as error:
         return _adding(replace(study, mask=None), (), (f"No brain mask: {error}",))
     step = {"step": "mask", "how": found.how, "voxels": int(found.array.sum())}
     return _adding(replace(study, mask=found), (step,), ())
+
+
+def _can_show_the_brain(member: Member) -> bool:
+    """Whether a scan is worth asking for the brain: a slab of a head is not.
+
+    On the reference's grid a slab ends in zeros, as if it were stripped, in a box of perhaps a brain's size.
+    """
+    if not member.is_resampled or coverage(member) >= WHOLE_HEAD:
+        return True
+    return stripped_support(member.native) is not None
 
 
 def _mask_is_given(study: Study) -> bool:
