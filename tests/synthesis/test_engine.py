@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from napari_mrsynth.errors import InputError
-from napari_mrsynth.imaging import Source, Study
+from napari_mrsynth.imaging import Affine, Grid, Member, Source, Study
 from napari_mrsynth.synthesis import Request, Result, Step
 from phantoms import brain_study
 from synthesis.fakes import FACTOR, WEIGHT, FakePredictor, fake_engine, plan
@@ -88,6 +88,27 @@ def test_the_scale_of_a_present_truth_is_never_used(tmp_path: Path) -> None:
     loud, _ = finish(engine.run(louder, request))
     np.testing.assert_array_equal(quiet.outputs["FLAIR"].array, loud.outputs["FLAIR"].array)
     assert loud.provenance["FLAIR"]["output_units"]["of"] == "T2w"
+
+
+def test_a_scan_of_a_part_of_the_brain_is_scaled_by_what_it_shows_and_that_is_told(tmp_path: Path) -> None:
+    whole = brain_study(("T1w", "T2w"), codes="RAS")
+    scan, matrix = whole.volume("T2w"), whole.grid.affine.matrix.copy()
+    matrix[:3, 3] = whole.grid.affine.apply((0, 22, 0))
+    cut = scan.with_array(scan.array[:, 22:].copy(), Grid((36, 22, 32), Affine(matrix)))
+    half = scan.array.copy()
+    half[:, :22] = 0
+    members = {**whole.members, "T2w": Member(cut, scan.with_array(half))}
+    part = replace(whole, members=members)
+    engine = fake_engine(tmp_path, FakePredictor())
+    result, _ = finish(engine.run(part, Request(("FLAIR",), ("T1w", "T2w"))))
+    mask = whole.mask.array.copy()
+    mask[:, :22] = False
+    scale = result.provenance["FLAIR"]["inputs"]["T2w"]["normalisation"]["scale"]
+    assert scale == pytest.approx(float(scan.array[mask].mean(dtype=np.float64)), rel=1e-5)
+    share = mask.sum() / whole.mask.array.sum()
+    assert result.warnings == (
+        f"T2w shows only {share:.0%} of the brain; elsewhere the result is made without it.",
+    )
 
 
 def test_a_toggle_encodes_nothing_again_and_gives_the_same_as_from_scratch(tmp_path: Path) -> None:

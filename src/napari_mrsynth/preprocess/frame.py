@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import GridError, InputError
-from napari_mrsynth.imaging import Affine, Grid, Member, Study
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Member, Study
 
 SAME_SPACING = 0.05
 """Voxel sizes within 5 % of the model's are taken as they are."""
@@ -132,6 +132,17 @@ class WorkingFrame:
                 resample(member.native, self.grid, motion=member.motion).array, dtype=np.float32
             )
         return self.bring_array(member.native.array)
+
+    def seen_by(self, member: Member) -> NDArray[np.bool_]:
+        """Return where a contrast was measured at all: its own field of view, shape (S, A, R)."""
+        if not member.is_resampled and member.motion.is_identity:
+            return np.ones(self.shape, dtype=bool)
+        from napari_mrsynth.preprocess.resample import resample
+
+        native = member.native.grid
+        field = LabelVolume(np.ones(native.shape, dtype=np.uint8), native)
+        seen: NDArray[np.bool_] = resample(field, self.grid, motion=member.motion).array > 0
+        return seen
 
     def bring_array(self, array: NDArray[Any]) -> FloatArray:
         """Return an array on the native grid, shape (i, j, k), in this frame, as float32 (S, A, R)."""

@@ -28,11 +28,14 @@ class FramedInput:
         Normalised; zero outside the brain.
     normalisation : Normalisation
         How it was normalised.
+    coverage : float
+        Share of the brain that lies in the scan's field of view, 0 to 1.
     """
 
     key: Hashable
     array: NDArray[np.float32]
     normalisation: Normalisation
+    coverage: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,13 @@ def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
 def frame_input(study: Study, contrast: str, card: Card, framing: Framing, cache: ByteCache) -> FramedInput:
     """Bring one contrast of a study into a model's frame and normalise it.
 
+    The normalisation is measured over the brain that the scan shows: what lies beyond its field of view is
+    unknown, not dark.
+
     Raises
     ------
     InputError
-        If the scan is empty or constant within the brain.
+        If the scan is empty or constant within the brain, or misses it.
     """
     member = study.members[contrast]
     method = str(card.normalisation["method"])
@@ -90,9 +96,11 @@ def frame_input(study: Study, contrast: str, card: Card, framing: Framing, cache
         return found
     mask = framing.frame.mask
     raw = framing.frame.bring(member)
-    normalisation = fit(raw, mask, method)
+    shown = mask & framing.frame.seen_by(member)
+    normalisation = fit(raw, shown, method)
     array = normalisation.apply(raw)
-    array[~mask] = 0
-    framed = FramedInput(key, array, normalisation)
+    array[~shown] = 0
+    coverage = float(np.count_nonzero(shown) / np.count_nonzero(mask))
+    framed = FramedInput(key, array, normalisation, coverage)
     cache.put(("input", key), framed, array.nbytes)
     return framed

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 THICK = 2.0
 """Slices more than this many times the model's voxel size are called thick."""
 
+WHOLE_BRAIN = 0.95
+"""Scans that show less of the brain than this are said to show a part of it."""
+
 
 class Job:
     """What a request needs, and what of it is finished.
@@ -174,6 +177,12 @@ class Job:
                 warnings.append(
                     f"{contrast} has voxels of up to {thickest:.1f} mm; "
                     f"the model was trained at {self.card.spacing_mm:g} mm."
+                )
+            framed = self._inputs.get(contrast)
+            if framed is not None and framed.coverage < WHOLE_BRAIN:
+                warnings.append(
+                    f"{contrast} shows only {framed.coverage:.0%} of the brain; "
+                    "elsewhere the result is made without it."
                 )
         return warnings
 
