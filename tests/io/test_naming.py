@@ -19,11 +19,20 @@ from napari_mrsynth.io.naming import Role, extension_of, patient_of, role_of, st
         ("BraTS2021_01484", "T2w", True, "sub-BraTS202101484_desc-synthetic_T2w.nii.gz"),
         ("BraTS-GLI-00001-000", "flair", False, "sub-BraTSGLI00001000_FLAIR.nii.gz"),
         ("patient 12 / study 2", "T1w", False, "sub-patient12study2_T1w.nii.gz"),
+        ("José Núñez", "T2w", True, "sub-JoseNunez_desc-synthetic_T2w.nii.gz"),
         ("", "7T!", True, "sub-patient_desc-synthetic_7T.nii.gz"),
     ],
 )
 def test_results_get_bids_derivative_names(patient, contrast, synthetic, name):
     assert derivative_name(patient, contrast, synthetic=synthetic) == name
+
+
+def test_patients_whose_names_bids_cannot_spell_are_kept_apart():
+    names = [
+        derivative_name(patient, "FLAIR") for patient in ("山田", "李", "Иванов 1", "sub-Ørsted", "sub-Åse")
+    ]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.startswith("sub-") for name in names)
 
 
 @pytest.mark.parametrize("contrast", [contrast.name for contrast in KNOWN])

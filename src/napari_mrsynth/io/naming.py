@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -107,14 +109,15 @@ def derivative_name(patient: str, contrast: str, *, synthetic: bool = True) -> s
     Parameters
     ----------
     patient : str
-        Any name; ``sub-`` and ``ses-`` entities are kept, anything else becomes the subject's label.
+        Any name; ``sub-`` and ``ses-`` entities are kept, anything else becomes the subject's label: its
+        letters and digits without accents, a digest after them where other scripts had to go.
     contrast : str
         ``FLAIR``, ``T1ce`` ... or any name; reading the file back gives it again.
     synthetic : bool
         Whether to say so in the name.
     """
-    entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)", patient))
-    subject = entities.get("sub") or re.sub(r"[^A-Za-z0-9]", "", patient) or "patient"
+    entities = dict(re.findall(r"(?:^|_)(sub|ses)-([A-Za-z0-9]+)(?![^_])", patient))
+    subject = entities.get("sub") or _label_of(patient)
     known = contrasts.known(contrasts.canonical(contrast))
     parts = [f"sub-{subject}"]
     if "sub" in entities and "ses" in entities:
@@ -125,6 +128,15 @@ def derivative_name(patient: str, contrast: str, *, synthetic: bool = True) -> s
         parts.append("desc-synthetic")
     parts.append(known.bids if known else re.sub(r"[^A-Za-z0-9]", "", contrast) or "unknown")
     return "_".join(parts) + ".nii.gz"
+
+
+def _label_of(patient: str) -> str:
+    """Return a BIDS label for any name; where letters BIDS lacks are lost, a digest keeps patients apart."""
+    plain = unicodedata.normalize("NFKD", patient)
+    label = re.sub(r"[^A-Za-z0-9]", "", plain)
+    if all(character.isascii() for character in plain if character.isalnum()):
+        return label or "patient"
+    return label + hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
 def _is_contrast_word(word: str) -> bool:
