@@ -123,6 +123,7 @@ def prepare(subject: Subject, data: DataConfig) -> Prepared:
 
 def _write(folder: Path, subject: Subject, data: DataConfig) -> None:
     from napari_mrsynth.io import read_patient
+    from napari_mrsynth.preprocess.resample import resample
     from napari_mrsynth.preprocess.study import build_study
 
     files = read_patient(subject.folder)
@@ -156,7 +157,8 @@ def _write(folder: Path, subject: Subject, data: DataConfig) -> None:
         np.save(made / "volumes.npy", np.stack(arrays))
         np.save(made / "mask.npy", frame.mask)
         if study.lesions is not None:
-            np.save(made / "lesions.npy", np.rint(frame.bring_array(study.lesions.array)).astype(np.uint8))
+            lesions = resample(study.lesions, frame.grid).array  # nearest: classes are never blended
+            np.save(made / "lesions.npy", lesions.astype(np.uint8))
         (made / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
         if not folder.exists():
             os.replace(made, folder)
