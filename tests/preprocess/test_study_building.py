@@ -11,6 +11,7 @@ import pytest
 from napari_mrsynth.errors import ContrastError, GridError, LabelError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Rigid, Study, Volume
 from napari_mrsynth.preprocess import study as studies
+from napari_mrsynth.preprocess.resample import resample
 from phantoms import affine_of, lesion_labels, phantom, points_of, rotation, tissue_at
 
 FINE = affine_of((48, 58, 42), (3, 3, 3), "LAS")
@@ -142,6 +143,15 @@ def test_aligning_records_the_motion_and_undoing_restores_the_voxels() -> None:
     undone = studies.undo_alignment(after, "T2w")
     np.testing.assert_array_equal(undone.volume("T2w").array, before.volume("T2w").array)
     assert undone.members["T2w"].motion.is_identity
+
+
+def test_a_motion_that_undoes_a_wrong_header_exactly_puts_the_voxels_on_the_reference() -> None:
+    knock = motion((4, -6, 8), (6, -9, 5))
+    scan = phantom(contrast="T2w")
+    reference = phantom().grid
+    there = resample(shifted(scan, knock), reference, motion=Rigid(knock, "aligned"))
+    assert there.grid.same_as(reference)
+    np.testing.assert_array_equal(there.array, scan.array)
 
 
 def test_aligning_only_the_reference_changes_nothing() -> None:

@@ -54,7 +54,7 @@ def resample(image: Image, grid: Grid, *, motion: Rigid | None = None) -> Image:
     whole = _whole_voxels(to_source, image.grid, grid)
     if whole is not None:
         if image.grid.shape == grid.shape and np.array_equal(whole, np.eye(4)):
-            return image
+            return image if motion.is_identity else replace(image, grid=grid)
         array = _copy(image.array, whole, grid.shape)
     elif isinstance(image, LabelVolume):
         array = _nearest(image.array, to_source, grid.shape)
