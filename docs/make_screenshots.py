@@ -16,11 +16,9 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_mrsynth.gui import scene
-from napari_mrsynth.gui.demo import MADE, SAMPLE, wait
+from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
 from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.session.status import State
-
-SIZE = (1440, 940)
 
 
 class Camera:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SAMPLE = "digital-brain"
 MADE = "FLAIR"
+SIZE = (1440, 940)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     import napari
     from qtpy.QtWidgets import QApplication
 
-    viewer = napari.Viewer(title="napari-mrsynth demo", show=True)
+    viewer = napari.Viewer(title="napari-mrsynth demo", show=False)
+    viewer.window.resize(*SIZE)
+    viewer.window.show()
     try:
         _, dock = viewer.window.add_plugin_dock_widget("napari-mrsynth", "Synthesis")
         written = play(dock, given.out)
@@ -74,6 +77,8 @@ def play(dock: SynthesisDock, folder: Path) -> tuple[Path, ...]:
         session.want(row.contrast, row.contrast == MADE)
     dock.run.run.click()
     wait(session)
+    if session.result is None:
+        raise MrsynthError(session.status.message, hint=session.status.hint)
     session.save(folder, overwrite=True)
     targets = tuple(session.targets(folder).values())
     wait(session)
