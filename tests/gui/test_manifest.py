@@ -12,9 +12,10 @@ from npe2.io_utils import read, write
 
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.gui import writers
-from napari_mrsynth.gui.layer_data import KEY, layer_tuple
+from napari_mrsynth.gui.layer_data import KEY, Tag, layer_tuple
 from napari_mrsynth.gui.preferences import Preferences
 from napari_mrsynth.imaging import Source, Volume
+from napari_mrsynth.io import read_image
 from phantoms import brain_study, patient_folder, phantom, save
 
 MANIFEST = Path(__file__).parents[2] / "napari.yaml"
@@ -101,6 +102,18 @@ def test_a_synthetic_layer_is_saved_with_its_provenance(tmp_path):
     writers.write_image(str(tmp_path / "out.nii.gz"), data, attributes)
     assert "SYNTHETIC" in str(nib.load(tmp_path / "out.nii.gz").header["descrip"])
     assert "mean" in (tmp_path / "out.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["synthetic", "preview", "source map"])
+def test_what_a_model_made_is_marked_even_when_its_layer_was_cropped_or_lost_its_record(tmp_path, kind):
+    grid = phantom(contrast="FLAIR").grid
+    data = np.random.default_rng(0).integers(0, 3, (3, *grid.display.shape[1:]))
+    data = data.astype(np.uint8) if kind == "source map" else data * np.float32(1.7)
+    attributes = {"name": "cropped", "metadata": Tag(kind, grid, Source()).as_metadata()}
+    write = writers.write_labels if kind == "source map" else writers.write_image
+    (path,) = write(str(tmp_path / "cropped.nii.gz"), data, attributes)
+    assert read_image(path).source.synthetic is not None
+    assert (tmp_path / "cropped.json").is_file()
 
 
 def test_several_layers_are_saved_into_a_folder(tmp_path):

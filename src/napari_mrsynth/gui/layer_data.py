@@ -26,6 +26,9 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 
 _SAMPLED_VOXELS = 400_000
 
+MADE_BY_MODEL = frozenset({"synthetic", "preview", "source map"})
+"""Kinds of layers whose voxels no scanner measured."""
+
 
 @dataclass(frozen=True)
 class Tag:
@@ -154,10 +157,18 @@ def image_of(layer: Layer) -> Volume | LabelVolume | None:
 def image_from(tag: Tag, data: Any, name: str) -> Volume | LabelVolume:
     """Rebuild the image from a layer's tag, its (S, A, R) voxels and its name."""
     array = tag.grid.from_display(np.asarray(data))
+    source = source_of(tag)
     if tag.kind in ("labels", "source map"):
-        return LabelVolume(array, tag.grid, name, tag.source, tag.notes, labels=dict(tag.labels or {}))
-    source = replace(tag.source, synthetic=tag.provenance)
+        return LabelVolume(array, tag.grid, name, source, tag.notes, labels=dict(tag.labels or {}))
     return Volume(array, tag.grid, name, source, tag.notes, contrast=tag.contrast, confidence=tag.confidence)
+
+
+def source_of(tag: Tag) -> Source:
+    """Return where a layer's image comes from; one that a model made says so, whatever its record lacks."""
+    if tag.kind not in MADE_BY_MODEL:
+        return replace(tag.source, synthetic=tag.provenance)
+    record = tag.provenance or {"Synthetic": True, "Description": f"A {tag.kind} layer made by a model."}
+    return replace(tag.source, format="synthetic", synthetic=record)
 
 
 def placed_by_user(

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from napari_mrsynth.gui import scene
-from napari_mrsynth.gui.layer_data import Tag
+from napari_mrsynth.gui.layer_data import MADE_BY_MODEL, Tag
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
 TEXT = "SYNTHETIC – not for diagnosis"
-MARKED = frozenset({"synthetic", "preview", "source map"})
 
 _markers: WeakKeyDictionary[Any, ReferenceType[Marker]] = WeakKeyDictionary()
 
@@ -37,7 +36,7 @@ def mark_current(synthetic: Iterable[bool]) -> None:
 def is_synthetic(layer: Layer) -> bool:
     """Whether a layer's voxels were made by a model."""
     tag = Tag.of(layer.metadata)
-    return tag is not None and tag.kind in MARKED
+    return tag is not None and tag.kind in MADE_BY_MODEL
 
 
 class Marker:

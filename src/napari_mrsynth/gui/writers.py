@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_mrsynth.errors import OutputError
-from napari_mrsynth.gui.layer_data import Tag, image_from
+from napari_mrsynth.gui.layer_data import Tag, image_from, source_of
 from napari_mrsynth.imaging.geometry import Affine, Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
@@ -50,7 +50,7 @@ def _image(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | Labe
             f"{name or 'The layer'} has {array.ndim} axes; a scan has three.", hint="Save one frame of it."
         )
     grid = _grid_of(array.shape, meta)
-    source = Source(format="layer")
+    source = Source(format="layer") if tag is None else source_of(tag)  # cropped, but still what it was
     return LabelVolume(array, grid, name, source) if labels else Volume(array, grid, name, source)
 
 
@@ -65,8 +65,7 @@ def _grid_of(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Grid:
 def _write(path: Path, image: Volume | LabelVolume) -> Path:
     from napari_mrsynth.io import write_volume
 
-    synthetic = image.source.synthetic if isinstance(image, Volume) else None
-    return write_volume(path, image, provenance=synthetic)
+    return write_volume(path, image, provenance=image.source.synthetic)
 
 
 def _file_name(layer_name: str) -> str:

@@ -260,6 +260,27 @@ def with_volume(study: Study, volume: Volume) -> Study:
     return _adding(more, steps, notes)
 
 
+def unseen(study: Study, contrasts: Sequence[str]) -> Study:
+    """Return the study with a brain mask that `contrasts` had no part in.
+
+    A mask found from the scans bears a trace of each of them. Where a scan that is here is to be synthesised
+    and then compared with, it must leave none. A mask that was given stays.
+
+    Raises
+    ------
+    InputError
+        If the other scans do not show where the brain is.
+    """
+    if study.mask is None or _mask_is_given(study) or not set(contrasts) & set(study.members):
+        return study
+    others = [
+        member.on_reference
+        for contrast, member in study.members.items()
+        if contrast not in contrasts and _can_show_the_brain(member)
+    ]
+    return replace(study, mask=brain_mask(others)) if others else study
+
+
 def _with_found_mask(study: Study) -> Study:
     whole = [member.on_reference for member in study.members.values() if _can_show_the_brain(member)]
     try:

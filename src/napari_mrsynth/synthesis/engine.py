@@ -21,7 +21,7 @@ from napari_mrsynth.progress import Stopwatch
 from napari_mrsynth.synthesis import device as devices
 from napari_mrsynth.synthesis.cache import ByteCache
 from napari_mrsynth.synthesis.device import DevicePlan
-from napari_mrsynth.synthesis.inputs import frame_study
+from napari_mrsynth.synthesis.inputs import frame_study, without_truth
 from napari_mrsynth.synthesis.job import Job
 from napari_mrsynth.synthesis.request import Request
 from napari_mrsynth.synthesis.result import Result, Step, peak_rss_bytes
@@ -219,6 +219,7 @@ class Engine:
             return self._predictor(bundle, device, precision)
 
         runner = Runner(load, plan, batch)
+        study = without_truth(study, request.wanted, self.cache)
         framing = frame_study(study, bundle.card, self.cache)
         slabs = framing.slabs(batch, runner.predictor.multiple)
         return Job(study, request, bundle.card, runner, framing, slabs, self.cache)

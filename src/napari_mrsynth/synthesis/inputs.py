@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.imaging import Study
+from napari_mrsynth.imaging import BrainMask, Study
 from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.normalise import Normalisation, fit
+from napari_mrsynth.preprocess.study import unseen
 from napari_mrsynth.synthesis.cache import ByteCache
 from napari_mrsynth.synthesis.slabs import MARGIN, Slab, plan_slabs
 
@@ -58,6 +59,24 @@ class Framing:
         if (size, multiple) not in self._slabs:
             self._slabs[size, multiple] = plan_slabs(self.frame.mask, size, multiple)
         return self._slabs[size, multiple]
+
+
+def without_truth(study: Study, wanted: Sequence[str], cache: ByteCache) -> Study:
+    """Return the study with a brain mask in which scans of what is wanted had no part.
+
+    They are the truth that a result is compared with; nothing of them may reach it.
+    """
+    truths = sorted(set(wanted) & set(study.members))
+    if study.mask is None or not truths:
+        return study
+    scans = [(c, m.native.fingerprint, m.motion.matrix.tobytes()) for c, m in study.members.items()]
+    key = ("mask", study.mask.fingerprint, tuple(scans), tuple(truths))
+    mask: BrainMask | None = cache.get(key)
+    if mask is None:
+        mask = unseen(study, truths).mask
+        if mask is not None:
+            cache.put(key, mask, mask.array.nbytes)
+    return replace(study, mask=mask)
 
 
 def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
