@@ -153,3 +153,17 @@ def test_a_read_only_folder_is_refused_before_the_work(mrsynth, patient, out):
     out.mkdir(mode=0o500)
     ended = mrsynth("synthesize", patient, "--want", "T1ce", "--out", out, "--json")
     assert ended.answer["error"]["type"] == "OutputError"
+
+
+def test_another_patients_result_of_the_same_name_is_not_replaced(mrsynth, patient, tmp_path, out):
+    other = patient_folder(
+        tmp_path / "elsewhere" / "sub-01", brain_study(("T1w", "T2w"), seed=7, name="sub-01")
+    )
+    assert mrsynth("synthesize", patient, "--want", "T1ce", "--out", out).code == 0
+    kept = next(out.glob("*.nii.gz")).read_bytes()
+    ended = mrsynth("synthesize", other, "--want", "T1ce", "--out", out, "--json")
+    assert ended.code == 2
+    assert ended.answer["error"]["type"] == "OutputError"
+    assert "sub-01_T1w.nii.gz" in ended.answer["error"]["message"]
+    assert next(out.glob("*.nii.gz")).read_bytes() == kept
+    assert mrsynth("synthesize", patient, "--use", "T2w", "--want", "T1ce", "--out", out).code == 0

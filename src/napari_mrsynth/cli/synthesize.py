@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -78,6 +79,7 @@ def synthesize(
     volumes = _chosen(files, used, reference)
     model = _model(store, bundle, used, wanted)
     folder = _writable(out)
+    _keep_other_results(folder, files.name, wanted, volumes)
     study = _study(files, volumes, used, reference, mask)
     if align:
         study = follow(align_study(study))
@@ -207,6 +209,26 @@ def _writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")
     return folder
+
+
+def _keep_other_results(
+    folder: Path, patient: str, wanted: tuple[str, ...], volumes: Sequence[Volume]
+) -> None:
+    """Refuse to replace results that were made from none of these scans: another patient's, by all signs."""
+    from napari_mrsynth.io import derivative_name
+    from napari_mrsynth.io.provenance import recognise
+
+    here = {volume.fingerprint for volume in volumes}
+    for contrast in wanted:
+        path = folder / derivative_name(patient, contrast)
+        earlier = recognise(path) or {}
+        inputs = earlier.get("inputs", {}) if path.exists() else {}
+        if inputs and not here & {given.get("fingerprint") for given in inputs.values()}:
+            names = ", ".join(str(given.get("file") or given.get("name")) for given in inputs.values())
+            raise OutputError(
+                f"“{path}” was made from other scans ({names}) and would be replaced.",
+                hint="Choose another --out, or delete it if it is not needed.",
+            )
 
 
 def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]]:
