@@ -323,3 +323,12 @@ def test_outputs_lie_on_the_reference_grid():
     output = session.result.outputs["FLAIR"]
     assert output.grid.same_as(session.study.grid)
     assert np.isfinite(output.array).all()
+
+
+def test_without_a_model_that_is_what_it_says():
+    store = FakeStore()
+    store.cards().clear()
+    session = opened(store=store)
+    assert session.status.state is State.BLOCKED
+    assert "No model is installed" in session.status.message
+    assert "mrsynth models list" in session.status.hint

@@ -52,7 +52,7 @@ class Situation:
         self._choices = choices
         self._result: Result | None = None
         self._result_saved = False
-        self._status = work.idle_status(None, ())
+        self._status = work.idle_status(None, (), ())
 
     # ------------------------------------------------------------------ what is
 
@@ -137,7 +137,7 @@ class Situation:
 
     def why_not(self) -> Status | None:
         """Say why nothing can be synthesised now, or return None where it can."""
-        status = work.idle_status(self._study, self.wanted)
+        status = work.idle_status(self._study, self.wanted, self.offered)
         if status.state is not State.READY or self._study is None:
             return status
         reason = self.engine.check(self._study, self.request)
@@ -163,7 +163,7 @@ class Situation:
 
     def _settle(self, message: str = "") -> None:
         """Say how things stand now that nothing is running, after `message` if there is one."""
-        status = self.why_not() or work.idle_status(self._study, self.wanted)
+        status = self.why_not() or work.idle_status(self._study, self.wanted, self.offered)
         self._say(replace(status, message=message, hint=status.message) if message else status)
 
     def _say(self, status: Status) -> None:

@@ -68,13 +68,22 @@ def adding(
     return study.using(study.active - unknown)
 
 
-def idle_status(study: Study | None, wanted: Sequence[str]) -> Status:
-    """Say how things stand while nothing runs, as far as it can be said without a model."""
+def idle_status(study: Study | None, wanted: Sequence[str], offered: Sequence[str]) -> Status:
+    """Say how things stand while nothing runs, as far as it can be said without running a model.
+
+    `wanted` is what is ticked, `offered` what the installed models can make.
+    """
     if study is None:
         return Status(
             State.EMPTY,
             "No patient is open.",
             "Open a folder, files or a sample, or add layers from the viewer.",
+        )
+    if not offered:
+        return Status(
+            State.BLOCKED,
+            "No model is installed.",
+            "Install napari-mrsynth again, or train one: `mrsynth models list` shows what is found.",
         )
     if not study.inputs:
         return Status(
