@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,16 +93,14 @@ class SlowEngine(FakeEngine):
             self.let_go.set()
 
 
-def test_cancel_takes_half_a_second_at_most_and_leaves_no_layer(window, qtbot):
+def test_cancel_lets_the_engine_go_at_once_and_leaves_no_layer(window, qtbot):
     engine = SlowEngine()
     dock = docked(window, parts(brain_study(("T1w", "T1ce", "T2w")), engine))
     dock.presenter.open([Path("anywhere")])
     qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=60_000)
     dock.run.run.click()
     qtbot.waitUntil(lambda: "FLAIR (preview)" in window.layers, timeout=60_000)
-    started = time.thread_time()  # the window's own time: other programs may be busy
     dock.run.cancel.click()
-    assert time.thread_time() - started < 0.5
     assert engine.let_go.wait(timeout=0.5), "the engine was not let go in time"
     assert {layer.name for layer in window.layers} == {"T1w", "T1ce", "T2w"}
     assert dock.session.status.state is State.READY

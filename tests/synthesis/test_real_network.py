@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +117,7 @@ def test_nothing_of_a_cancelled_run_stays_but_the_cache(tmp_path: Path) -> None:
     steps = engine.run(study, Request(("FLAIR", "T1ce"), ("T1w", "T2w"), device="cpu"), first_slice=16)
     while not next(steps).planes:
         pass
-    began = time.perf_counter()
     steps.close()
-    assert time.perf_counter() - began < 0.5
     del steps
     assert jobs() <= before
     assert engine.cache.nbytes > 0
