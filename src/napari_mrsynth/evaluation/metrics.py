@@ -157,6 +157,21 @@ def score(
     return Scores(figures, data_range, *means)
 
 
+def normalised_mse(made: NDArray[np.float64], real: NDArray[np.float64], means: tuple[float, float]) -> float:
+    """Return the mean squared error after dividing each image by its mean; NaN where one is not above 0.
+
+    Parameters
+    ----------
+    made, real : ndarray of float64, shape (n,)
+        The voxels of one region.
+    means : (float, float)
+        Of either image over the *brain*, whatever the region.
+    """
+    if not min(means) > 0:
+        return math.nan
+    return float(np.mean((made / means[0] - real / means[1]) ** 2))
+
+
 def _figures(
     pred: NDArray[np.generic],
     truth: NDArray[np.generic],
@@ -168,11 +183,10 @@ def _figures(
     made, real = pred.astype(np.float64), truth.astype(np.float64)
     error = made - real
     mse = float(np.mean(error**2))
-    nmse = float(np.mean((made / means[0] - real / means[1]) ** 2)) if min(means) > 0 else math.nan
     return RegionScores(
         voxels=int(made.size),
         mse=mse,
-        nmse=nmse,
+        nmse=normalised_mse(made, real, means),
         mae=float(np.mean(np.abs(error))),
         psnr=10 * math.log10(data_range**2 / mse) if mse > 0 else math.inf,
         ssim=ssim,

@@ -21,7 +21,7 @@ def export_bundle(
     config: TrainConfig,
     patients: Sequence[Prepared],
     results: Mapping[str, Any],
-    steps: int | None = None,
+    steps: int,
 ) -> Path:
     """Write a network and its card.
 
@@ -38,7 +38,7 @@ def export_bundle(
     results : mapping
         Held-out figures.
     steps : int
-        Optimiser steps taken; those of the configuration by default.
+        Optimiser steps taken.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def export_bundle(
         training={
             "software": f"napari-mrsynth {__version__}",
             "seed": config.seed,
-            "steps": config.optim.steps if steps is None else steps,
+            "steps": steps,
             "batch": config.optim.batch,
             "subjects": [patient.record() for patient in patients],
         },

@@ -63,9 +63,3 @@ def _batches(
             volume = patient.volumes[patient.contrasts.index(contrast)]
             stacks[contrast] = np.pad(volume[around].astype(np.float32), ((0, 0), (0, 0), *pad))
         yield planes, stacks
-
-
-def normalised_mse(made: NDArray[np.float32], truth: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Return the foreground MSE with each volume divided by its own foreground mean."""
-    inside = made[mask].astype(np.float64), truth[mask].astype(np.float64)
-    return float(np.mean((inside[0] / inside[0].mean() - inside[1] / inside[1].mean()) ** 2))

@@ -185,16 +185,17 @@ def _finish(loop: Loop, folder: Path, bundle: Path, material: _Material, steps: 
 
 def _measure(network: Any, held_out: Sequence[Prepared]) -> dict[str, Any]:
     """Return the normalised MSE of every (subset, target) on every held-out patient."""
+    from napari_mrsynth.evaluation import normalised_mse
     from napari_mrsynth.systems.anysubset.predictor import AnySubsetPredictor
-    from napari_mrsynth.training.heldout import normalised_mse, pairs, synthesise
+    from napari_mrsynth.training.heldout import pairs, synthesise
 
     predictor = AnySubsetPredictor(deepcopy(network))
     wanted = pairs(predictor.inputs, predictor.outputs)
     table: dict[str, dict[str, float]] = {"+".join(subset) + ">" + target: {} for subset, target in wanted}
     for patient in held_out:
         for (subset, target), made in synthesise(predictor, patient, wanted).items():
-            truth = patient.volume(target)
-            error = normalised_mse(made, truth, patient.mask)
+            inside, real = (image[patient.mask].astype("float64") for image in (made, patient.volume(target)))
+            error = normalised_mse(inside, real, (float(inside.mean()), float(real.mean())))
             table["+".join(subset) + ">" + target][patient.subject] = error
     return {"nmse": table}
 

@@ -84,10 +84,9 @@ class AnySubsetTraining(nn.Module):
             made = self.network.decode(self.network.fuse([latents[i] for i in subset]))
             given = {names[i] for i in subset}
             counts = torch.tensor([float(c not in given) for c in self.network.outputs]).to(truth)
-            if not self._predicts_inputs and not bool(counts.any()):
+            if not bool(counts.any()):
                 continue
-            share = torch.ones_like(counts) if self._predicts_inputs else counts
-            error = self.objective.error(made, truth, weight * share[:, None, None], scale)
+            error = self.objective.error(made, truth, weight * counts[:, None, None], scale)
             kind = "individual" if len(subset) == 1 else "fused"
             terms[kind] = terms[kind] + error
         terms["variance"] = latent_variance(latents)
@@ -98,22 +97,21 @@ class AnySubsetTraining(nn.Module):
         )
         return {"loss": loss, **terms}
 
-    @property
-    def _predicts_inputs(self) -> bool:
-        """Whether inputs and outputs are different contrasts, so that nothing is asked of itself."""
-        return not set(self.network.inputs) & set(self.network.outputs)
-
     def _subsets(self, rng: torch.Generator) -> list[list[int]]:
-        count = len(self.network.inputs)
+        """Return the subsets of inputs, by position, that one step decodes: single ones and fused ones."""
+        names, outputs = self.network.inputs, self.network.outputs
+        count = len(names)
+        apart = any(
+            contrast not in names for contrast in outputs
+        )  # there all inputs together ask for something
         if self.objective.subsets == "all":
-            everything = [list(range(count))] if count > 1 else []
-            if not self._predicts_inputs and count > 1:
-                # Each output has its own "all inputs": every contrast but itself.
-                everything = [[i for i in range(count) if i != left] for left in range(count)]
-            return [*everything, *([i] for i in range(count))]
-        largest = count if self._predicts_inputs else count - 1
-        order = torch.randperm(count, generator=rng).tolist()
-        drawn = [order[:1]]
+            fused = [list(range(count))] if apart and count > 1 else []
+            # An output that is an input too has its own "all inputs": every contrast but itself.
+            asked = [left for left in range(count) if names[left] in outputs and count > 1]
+            fused += [[i for i in range(count) if i != left] for left in asked]
+            return [*fused, *([i] for i in range(count))]
+        largest = count if apart else count - 1
+        drawn = [torch.randperm(count, generator=rng).tolist()[:1]]
         for size in range(2, largest + 1):
             drawn.append(torch.randperm(count, generator=rng).tolist()[:size])
         return drawn
