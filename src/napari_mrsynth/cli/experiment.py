@@ -130,7 +130,10 @@ def _write_card(settings: AnySubset, tables: Mapping[str, Table]) -> None:
             hint="--card needs --bundle, the test patients and the method network, and not --quick.",
         )
     texts = load_config(settings.config, settings.overrides).card
-    command = f"mrsynth experiment any-subset --bundle {settings.bundle.card.id}"
+    command = (
+        f"mrsynth experiment any-subset --bundle {settings.bundle.card.id} --folds {settings.folds} "
+        f"--methods {','.join(settings.methods)} --card"
+    )
     write_on_card(settings.bundle, texts, judged, command)
 
 
