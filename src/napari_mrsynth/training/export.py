@@ -12,7 +12,39 @@ from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.prepared import Prepared
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+LARGEST_FLOAT32_BYTES = 12_000_000
+"""Weights that would be larger as float32 are stored as float16."""
+
+
+def stored_state(network: nn.Module, largest: int = LARGEST_FLOAT32_BYTES) -> tuple[dict[str, Tensor], str]:
+    """Return a network's tensors as a bundle stores them, and the name of the weights' type.
+
+    Only kernels (floating point, two or more axes) become float16; biases, normalisations and whole numbers
+    cost next to nothing and stay exact. Loading them into a float32 network casts them back.
+
+    Parameters
+    ----------
+    network : nn.Module
+    largest : int
+        Bytes of floating-point tensors from which on float16 is used.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        On the CPU, contiguous.
+    dtype : str
+        ``float32`` or ``float16``.
+    """
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if sum(4 * tensor.numel() for tensor in state.values() if tensor.is_floating_point()) <= largest:
+        return state, "float32"
+    halved = {
+        name: tensor.half() if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+        for name, tensor in state.items()
+    }
+    return halved, "float16"
 
 
 def export_bundle(
@@ -45,7 +77,7 @@ def export_bundle(
     Path
         `folder`.
     """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    state, weights_dtype = stored_state(network)
     card = Card(
         id=config.card.id,
         title=config.card.title,
@@ -62,6 +94,7 @@ def export_bundle(
             "seed": config.seed,
             "steps": steps,
             "batch": config.optim.batch,
+            "weights_dtype": weights_dtype,
             "subjects": [patient.record() for patient in patients],
         },
         results=dict(results),

@@ -174,9 +174,10 @@ def _loop(config: TrainConfig, material: _Material) -> Loop:
 
 def _finish(loop: Loop, folder: Path, bundle: Path, material: _Material, steps: int) -> RunResult:
     """Measure the trained network on the patients that were held out, and export it."""
-    from napari_mrsynth.training.export import export_bundle
+    from napari_mrsynth.training.export import export_bundle, stored_state
 
     network = loop.best_network
+    network.load_state_dict(stored_state(network)[0])  # what is measured is what is stored
     results = _measure(network, material.held_out) if material.held_out else {}
     _write_json(folder / "held_out.json", results)
     export_bundle(bundle, network, loop.config, material.patients, results, steps)
