@@ -14,7 +14,18 @@ from typing import Annotated, Any
 import typer
 
 from napari_mrsynth import __version__
-from napari_mrsynth.cli import demo, doctor, evaluate, experiment, export, models, study, synthesize, train
+from napari_mrsynth.cli import (
+    demo,
+    doctor,
+    evaluate,
+    experiment,
+    export,
+    models,
+    structure,
+    study,
+    synthesize,
+    train,
+)
 from napari_mrsynth.cli._output import Report, only_the_report_on_stdout, say, to_json, told
 from napari_mrsynth.errors import MrsynthError
 
@@ -124,6 +135,7 @@ def _assemble() -> typer.Typer:
         {
             "study": study.study,
             "synthesize": synthesize.synthesize,
+            "structure": structure.structure,
             "evaluate": evaluate.evaluate,
             "train": train.train,
             "export": export.export,

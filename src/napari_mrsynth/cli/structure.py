@@ -1,0 +1,77 @@
+"""``mrsynth structure``: the structural feature map of a scan, as a 0/1 image on its own grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_mrsynth.cli._output import Report, absolute, follow
+
+if TYPE_CHECKING:
+    from napari_mrsynth.structure import StructureMap
+
+
+def structure(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A scan: a file or a DICOM folder.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the map is written, as NIfTI.")],
+    beta: Annotated[
+        float | None,
+        typer.Option(metavar="B", help="Threshold, 0 to 1; lower is more edges. By default the contrast's."),
+    ] = None,
+    blur: Annotated[
+        float, typer.Option(metavar="MM", help="Smooth first, with a Gaussian of this standard deviation.")
+    ] = 0.0,
+    expand: Annotated[
+        int, typer.Option(metavar="P", help="Pixels by which the brain grows; edges outside are left out.")
+    ] = 5,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Lesion labels: their edges are left out.")
+    ] = None,
+    mask_out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the expanded brain mask.")
+    ] = None,
+) -> Report:
+    """Write a scan's edges as a 0/1 map, with a JSON file beside it that says how it was made."""
+    from napari_mrsynth.errors import OutputError
+    from napari_mrsynth.io import read_image
+    from napari_mrsynth.structure import StructureSettings, default_beta, map_volume
+    from napari_mrsynth.structure.saving import checked_target, save_labels
+
+    target = checked_target(absolute(out))
+    mask_target = None if mask_out is None else checked_target(absolute(mask_out))
+    if target == mask_target:
+        raise OutputError(f"--out and --mask-out are both “{target}”.", hint="Give two names.")
+    scan = read_image(absolute(image), kind="scan")
+    threshold = default_beta(scan.contrast) if beta is None else beta
+    settings = StructureSettings(threshold, blur, expand)
+    lesions = None if labels is None else read_image(absolute(labels), kind="labels")
+    made = follow(map_volume(scan, settings, lesions))
+    written = save_labels(target, made.structure, made.provenance)
+    mask_written = None if mask_target is None else save_labels(mask_target, made.brain, made.provenance)
+    notes = [*scan.notes, *made.notes]
+    payload = {
+        "output": written,
+        "mask": mask_written,
+        "image": absolute(image),
+        "contrast": scan.contrast,
+        **settings.as_dict(),
+        "shape": scan.grid.shape,
+        "edge_voxels": int(made.structure.array.sum()),
+        "edge_share_of_brain": made.edge_share,
+        "notes": notes,
+    }
+    return Report(payload, _text(made, written, mask_written, notes))
+
+
+def _text(made: StructureMap, written: Path, mask: Path | None, notes: list[str]) -> str:
+    settings = made.settings
+    lines = [
+        f"Structure map: {written}",
+        *([f"Brain mask: {mask}"] if mask is not None else []),
+        f"{made.edge_share:.1%} of the brain is edge (beta {settings.beta:g}, blur {settings.blur_mm:g} mm, "
+        f"brain expanded by {settings.expand} pixels).",
+        *(f"Note: {note}" for note in notes),
+    ]
+    return "\n".join(lines)
