@@ -4,5 +4,6 @@ from napari_mrsynth.networks.registry import register
 from napari_mrsynth.systems.predictor import Predictor, load_predictor
 
 register("anysubset", "napari_mrsynth.systems.anysubset.network:AnySubsetNetwork")
+register("anysubset-extended", "napari_mrsynth.systems.anysubset.extended:ExtendedNetwork")
 
 __all__ = ["Predictor", "load_predictor"]

@@ -1,0 +1,132 @@
+"""One training step of a network of which some parts learn and the rest stays as it was.
+
+Joyce 2017, section 5.4, fine-tunes the decoder alone; the authors' code adds encoders and decoders with all
+other parts frozen. The patients may lack some of the network's contrasts: those that are there are learnt
+from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
+
+OBJECTIVE = Objective(
+    absolute=0.2, squared=1.0, variance=0.01, subsets="random", brain_only=True, balanced=True
+)
+"""Close to the error that decides whether the result is kept, and robust enough for a handful of patients."""
+
+
+class Adaptation(nn.Module):
+    """A network, which of its parts learn, and what from.
+
+    Batch normalisations keep the statistics they were trained with: those of a few patients are worse ones.
+
+    Parameters
+    ----------
+    network : AnySubsetNetwork
+        Taken over: parameters outside `parts` are frozen.
+    contrasts : sequence of str
+        Order of the contrasts in a batch.
+    spread : sequence of float
+        Standard deviation of each of them over the patients: the unit of its error.
+    parts : iterable of nn.Module
+        What learns.
+    wanted : sequence of str, optional
+        Outputs whose error counts; all that the patients have by default.
+    through : sequence of str
+        Inputs of which every subset holds at least one; none by default.
+    objective : Objective
+    """
+
+    def __init__(
+        self,
+        network: AnySubsetNetwork,
+        contrasts: Sequence[str],
+        spread: Sequence[float],
+        parts: Iterable[nn.Module],
+        *,
+        wanted: Sequence[str] = (),
+        through: Sequence[str] = (),
+        objective: Objective = OBJECTIVE,
+    ) -> None:
+        super().__init__()
+        self.network, self.contrasts, self.objective = network, tuple(contrasts), objective
+        self.wanted = tuple(wanted) or tuple(c for c in network.outputs if c in self.contrasts)
+        self.through = tuple(through)
+        self.given = tuple(c for c in network.inputs if c in self.contrasts)
+        unit = torch.tensor([float(spread[self.contrasts.index(c)]) for c in self.wanted])
+        self.scale: Tensor
+        self.register_buffer("scale", unit if objective.balanced else torch.ones_like(unit))
+        network.requires_grad_(False)
+        for part in parts:
+            part.requires_grad_(True)
+
+    @property
+    def neighbours(self) -> int:
+        """Slices wanted on each side."""
+        return self.network.neighbours
+
+    def train(self, mode: bool = True) -> Adaptation:
+        """Switch to training, with every batch normalisation as it was trained."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the cost and its terms for one batch, as :class:`AnySubsetTraining` does.
+
+        Parameters
+        ----------
+        inputs : Tensor, (B, contrast, 1 + 2 neighbours, H, W)
+        truth : Tensor, (B, contrast, H, W)
+        mask : Tensor of bool, (B, H, W)
+            Brain.
+        rng : torch.Generator
+            For the subsets.
+        """
+        latents = self.network.align(
+            [
+                self.network.encode(
+                    c, inputs[:, self.contrasts.index(c)].contiguous(memory_format=torch.channels_last)
+                )
+                for c in self.given
+            ]
+        )
+        truth = truth[:, [self.contrasts.index(c) for c in self.wanted]]
+        weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
+        zero = torch.zeros((), device=truth.device)
+        terms = {"fused": zero, "individual": zero, "variance": latent_variance(latents)}
+        for subset in self._subsets(rng):
+            present = {self.given[index] for index in subset}
+            counts = torch.tensor([float(c not in present) for c in self.wanted]).to(truth)
+            if not bool(counts.any()):
+                continue
+            made = self.network.decode(self.network.fuse([latents[index] for index in subset]), self.wanted)
+            kind = "individual" if len(subset) == 1 else "fused"
+            error = self.objective.error(made, truth, weight * counts[:, None, None], self.scale)
+            terms[kind] = terms[kind] + error
+        loss = (
+            terms["fused"]
+            + self.objective.individual * terms["individual"]
+            + self.objective.variance * terms["variance"]
+        )
+        return {"loss": loss, **terms}
+
+    def _subsets(self, rng: torch.Generator) -> list[list[int]]:
+        """Draw a subset of each size, by position among the inputs that are there."""
+        count = len(self.given)
+        drawn = []
+        for size in range(1, count + 1):
+            order = torch.randperm(count, generator=rng).tolist()
+            if self.through:
+                new = [index for index in order if self.given[index] in self.through]
+                order = [new[0], *(index for index in order if index != new[0])]
+            drawn.append(order[:size])
+        return drawn
