@@ -1,0 +1,1 @@
+"""The dock “Structure maps”: a scan's structural feature map, live on the displayed slice."""
