@@ -2,50 +2,154 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, table
+from napari_mrsynth.cli._output import Report, absolute, follow, say, table
+from napari_mrsynth.errors import InputError, MrsynthError
 
 if TYPE_CHECKING:
-    from napari_mrsynth.evaluation import Pair, Scores
+    from napari_mrsynth.evaluation.bootstrap import Bootstrap
+    from napari_mrsynth.evaluation.comparison import Comparison
+    from napari_mrsynth.evaluation.folders import FilePair
     from napari_mrsynth.imaging import LabelVolume, Volume
 
-FULL_SCALE = "the truth's maximum minus minimum over the brain"
+
+class Match(StrEnum):
+    """What is done to the prediction's intensities."""
+
+    NONE = "none"
+    MEAN = "mean"
 
 
 def evaluate(
-    pred: Annotated[Path, typer.Option(metavar="FILE", help="The prediction.")],
-    truth: Annotated[Path, typer.Option(metavar="FILE", help="The real scan it is to be compared with.")],
+    pred: Annotated[Path, typer.Option(metavar="PATH", help="The prediction, or a folder of them.")],
+    truth: Annotated[
+        Path,
+        typer.Option(metavar="PATH", help="The real scan it is to be compared with, or a folder of them."),
+    ],
     mask: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A brain mask; by default computed from the truth.")
+        Path | None,
+        typer.Option(metavar="PATH", help="A brain mask, or a folder; by default computed from the truth."),
     ] = None,
     lesions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Lesion labels, for scores inside and outside them.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Lesion labels, or a folder, for scores inside and outside them."),
+    ] = None,
+    match: Annotated[
+        Match, typer.Option(help="Compare intensities as they are, or bring both brain means together.")
+    ] = Match.NONE,
+    bootstrap: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Replicates behind the intervals; 0 for none.")
+    ] = 500,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the figures as a table.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Also draw images, difference and error by slice.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Also write a one-page report.")
     ] = None,
 ) -> Report:
-    """Score a prediction against the truth: MSE, MAE, PSNR, SSIM and correlation per region."""
-    from napari_mrsynth.evaluation import Pair
+    """Score predictions against the truth: errors, PSNR, SSIM and correlations per region."""
+    from napari_mrsynth.evaluation.bootstrap import Bootstrap
+    from napari_mrsynth.evaluation.folders import FilePair, pair_folders
 
-    pair = Pair.of(
-        _scan(pred),
-        _scan(truth),
-        mask=None if mask is None else _labels(mask),
-        lesions=None if lesions is None else _labels(lesions),
-    )
-    scores = pair.score()
+    how = Bootstrap(replicates=bootstrap)
+    pred, truth = absolute(pred), absolute(truth)
+    mask, lesions = (None if path is None else absolute(path) for path in (mask, lesions))
+    writers = _writers(csv, figure, html)
+    if not pred.is_dir() and not truth.is_dir():
+        only = FilePair("", None, pred, truth, lesions, mask)
+        comparison = _compare(only, match, how)
+        files = {what: write([comparison], []) for what, write in writers.items()}
+        return Report({**_payload(only, comparison), "files": files}, _text(comparison))
+    pairs, skipped = pair_folders(pred, truth, lesions=lesions, mask=mask)
+    done: list[tuple[FilePair, Comparison]] = []
+    for count, pair in enumerate(pairs):
+        say(f"{count + 1} of {len(pairs)}: {pair.pred.name}")
+        try:
+            done.append((pair, _compare(pair, match, how)))
+        except MrsynthError as error:
+            skipped.append((pair.pred, str(error)))
+    return _folder_report(done, skipped, writers)
+
+
+def _folder_report(
+    done: Sequence[tuple[FilePair, Comparison]],
+    skipped: Sequence[tuple[Path, str]],
+    writers: dict[str, Callable[..., Path]],
+) -> Report:
+    from napari_mrsynth.evaluation.tables import summary
+
+    if not done:
+        path, reason = skipped[0]
+        raise InputError(f"None of the predictions could be scored; {path.name}: {reason}")
+    comparisons = [comparison for _, comparison in done]
+    patients = [pair.patient for pair, _ in done]
+    files = {what: write(comparisons, patients) for what, write in writers.items()}
+    by_contrast: dict[str, list[Comparison]] = {}
+    for pair, comparison in done:
+        by_contrast.setdefault(pair.contrast or "unknown", []).append(comparison)
+    summaries = {contrast: summary(each) for contrast, each in by_contrast.items()}
     payload = {
-        **scores.as_dict(),
-        "data_range_is": FULL_SCALE,
-        "pred": absolute(pred),
-        "truth": absolute(truth),
-        "mask": pair.mask_from,
-        "warnings": pair.notes,
+        "patients": [{"patient": pair.patient, **_payload(pair, found)} for pair, found in done],
+        "summary": summaries,
+        "skipped": [{"path": path, "reason": reason} for path, reason in skipped],
+        "files": files,
     }
-    return Report(payload, _text(pair, scores))
+    rows = [
+        (contrast, region, metric, f"{spread['mean']:.4g}", f"{spread['sd']:.4g}", str(spread["count"]))
+        for contrast, regions in summaries.items()
+        for region, metrics in regions.items()
+        for metric, spread in metrics.items()
+    ]
+    lines = [table(rows, ("contrast", "region", "figure", "mean", "sd", "scans"))]
+    lines += [f"Left out: {path.name}: {reason}" for path, reason in skipped]
+    return Report(payload, "\n".join(lines))
+
+
+def _compare(pair: FilePair, match: Match, how: Bootstrap) -> Comparison:
+    from napari_mrsynth.evaluation.comparison import comparing
+    from napari_mrsynth.evaluation.matching import Matching
+
+    return follow(
+        comparing(
+            _scan(pair.pred),
+            _scan(pair.truth),
+            mask=None if pair.mask is None else _labels(pair.mask),
+            lesions=None if pair.lesions is None else _labels(pair.lesions),
+            matching=Matching(match),
+            bootstrap=how,
+        )
+    )
+
+
+def _payload(pair: FilePair, comparison: Comparison) -> dict[str, Any]:
+    return {**comparison.payload(), "pred": pair.pred, "truth": pair.truth, "lesions": pair.lesions}
+
+
+def _writers(csv: Path | None, figure: Path | None, html: Path | None) -> dict[str, Callable[..., Path]]:
+    """Return what writes the files that were asked for; each takes comparisons and patients."""
+    found: dict[str, Callable[..., Path]] = {}
+    if csv is not None:
+        from napari_mrsynth.evaluation.tables import write_csv
+
+        found["csv"] = lambda comparisons, patients: write_csv(absolute(csv), comparisons, patients)
+    if figure is not None:
+        from napari_mrsynth.evaluation.drawing import write_figure
+
+        found["figure"] = lambda comparisons, _: write_figure(absolute(figure), comparisons)
+    if html is not None:
+        from napari_mrsynth.evaluation.page import write_page
+
+        found["html"] = lambda comparisons, _: write_page(absolute(html), comparisons)
+    return found
 
 
 def _scan(path: Path) -> Volume:
@@ -53,7 +157,7 @@ def _scan(path: Path) -> Volume:
     from napari_mrsynth.imaging import Volume
     from napari_mrsynth.io import read_image
 
-    image = read_image(absolute(path), kind="scan")
+    image = read_image(path, kind="scan")
     if not isinstance(image, Volume):
         raise FormatError(f"{path} is a label map, not a scan.", hint="Give labels with --mask or --lesions.")
     return image
@@ -64,35 +168,22 @@ def _labels(path: Path) -> LabelVolume:
     from napari_mrsynth.imaging import LabelVolume
     from napari_mrsynth.io import read_image
 
-    image = read_image(absolute(path), kind="labels")
+    image = read_image(path, kind="labels")
     if not isinstance(image, LabelVolume):
         raise FormatError(f"{path} is a scan, not a label map.", hint="Give scans with --pred and --truth.")
     return image
 
 
-def _text(pair: Pair, scores: Scores) -> str:
-    header = ("region", "voxels", "MSE", "NMSE", "MAE", "PSNR dB", "SSIM", "NCC")
-    rows = [
-        (
-            name,
-            str(figures.voxels),
-            *(_number(value) for value in (figures.mse, figures.nmse, figures.mae)),
-            "identical" if math.isinf(figures.psnr) else f"{figures.psnr:.2f}",
-            f"{figures.ssim:.4f}",
-            _number(figures.ncc),
+def _text(comparison: Comparison) -> str:
+    from napari_mrsynth.evaluation.metrics import METRICS
+    from napari_mrsynth.evaluation.words import how_measured, interval, shown
+
+    header = ("region", "voxels", "MSE", "NMSE", "MAE", "PSNR dB", "SSIM", "NCC", "grad. corr.", "mut. inf.")
+    rows: list[tuple[str, ...]] = []
+    for name, scores in comparison.scores.regions.items():
+        rows.append(
+            (name, str(scores.voxels), *(shown(metric, getattr(scores, metric)) for metric in METRICS))
         )
-        for name, figures in scores.regions.items()
-    ]
-    lines = [
-        table(rows, header),
-        f"NMSE: each volume divided by its own mean over the brain (prediction {scores.pred_mean:.5g}, "
-        f"truth {scores.truth_mean:.5g}).",
-        f"Full scale of PSNR and SSIM: {scores.data_range:.5g}, {FULL_SCALE}.",
-        f"Brain mask: {pair.mask_from}.",
-        *(f"Note: {note}" for note in pair.notes),
-    ]
-    return "\n".join(lines)
-
-
-def _number(value: float) -> str:
-    return "undefined" if math.isnan(value) else f"{value:.4g}"
+        if scores.intervals is not None:
+            rows.append(("", "", *(interval(metric, scores).replace(" to ", "–") for metric in METRICS)))
+    return "\n".join([table(rows, header), *how_measured(comparison)])

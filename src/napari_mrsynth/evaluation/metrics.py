@@ -8,7 +8,6 @@ foreground, under different names. The mean absolute error is a mean of absolute
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -16,10 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import GridError, InputError
-from napari_mrsynth.evaluation.regions import NAMES, Mask, regions_of
+from napari_mrsynth.evaluation.bootstrap import Bootstrap, Interval
+from napari_mrsynth.evaluation.figures import (
+    BINS,
+    Floats,
+    Gradients,
+    Values,
+    correlation,
+    gradient_correlation,
+    joint_bins,
+    mutual_information,
+    normalised_mse,
+    psnr,
+)
+from napari_mrsynth.evaluation.regions import NAMES, Mask, box_of, regions_of
 from napari_mrsynth.evaluation.similarity import ssim_map
 
-METRICS = ("mse", "nmse", "mae", "psnr", "ssim", "ncc")
+METRICS = ("mse", "nmse", "mae", "psnr", "ssim", "ncc", "gradient_correlation", "mutual_information")
 """The figures of every region."""
 
 
@@ -45,8 +57,17 @@ class RegionScores:
         sigma 1.5 voxels in 3D, population covariance).
     ncc : float
         Correlation coefficient; NaN where either image is constant in the region.
+    gradient_correlation : float
+        The same of the images' derivatives (central differences), averaged over the axes: whether edges lie
+        where they should (Penney et al. 1998).
+    mutual_information : float
+        In nats, of the joint histogram with 32 equal bins from each image's minimum to its maximum in the
+        region. It grows where a region has few voxels: compare it between predictions, not between regions.
     data_range : float
         What psnr and ssim call full scale: the truth's maximum minus minimum over the brain.
+    intervals : mapping of str to (float, float), or None
+        Where each figure lies in most resampled copies of the region; None where they were not asked for or
+        the region is too small.
     """
 
     voxels: int
@@ -56,7 +77,10 @@ class RegionScores:
     psnr: float
     ssim: float
     ncc: float
+    gradient_correlation: float
+    mutual_information: float
     data_range: float
+    intervals: Mapping[str, Interval] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +121,7 @@ def score(
     field: NDArray[np.generic] | None = None,
     regions: Sequence[str] = NAMES,
     in_plane: bool = False,
+    bootstrap: Bootstrap | None = None,
 ) -> Scores:
     """Score a prediction against the truth, voxel by voxel on one grid.
 
@@ -113,8 +138,10 @@ def score(
     regions : sequence of str
         Which regions to score; leaving ``whole`` out saves most of the time on large fields of view.
     in_plane : bool
-        Whether ssim's window is flat, each slice of the first axis by itself; for slices that are not
-        neighbours.
+        Whether ssim's window is flat and derivatives are taken within the slices of the first axis only; for
+        slices that are not neighbours.
+    bootstrap : Bootstrap, optional
+        How intervals are made; none are by default.
 
     Raises
     ------
@@ -127,16 +154,7 @@ def score(
         If no lesion lies in the brain.
     """
     pred, truth = np.asarray(pred), np.asarray(truth)
-    for what, array in (("The truth", truth), ("The brain mask", np.asarray(brain))):
-        if array.shape != pred.shape:
-            raise GridError(
-                f"{what} has shape {array.shape}, the prediction {pred.shape}.",
-                hint="Bring both onto one grid first.",
-            )
-    if pred.ndim != 3:
-        raise GridError(f"Volumes have three axes, not {pred.ndim} (shape {pred.shape}).")
-    _require_finite(pred, "prediction")
-    _require_finite(truth, "truth")
+    _require_comparable(pred, truth, np.asarray(brain))
     every = regions_of(brain, lesions, field=field)
     inside = every["brain"]
     masks = {name: mask for name, mask in every.items() if name in regions}
@@ -149,38 +167,32 @@ def score(
             hint="Check that the truth and the mask belong together.",
         )
     means = float(pred[inside].mean(dtype=np.float64)), float(known.mean(dtype=np.float64))
-    similarity = _similarity(pred, truth, masks, data_range, in_plane)
-    figures = {
-        name: _figures(pred[mask], truth[mask], means, similarity[name], data_range)
-        for name, mask in masks.items()
-    }
+    cubes = bootstrap.cubes(pred.shape) if bootstrap is not None and bootstrap.replicates else None
+    similarity, by_cube = _similarity(pred, truth, masks, data_range, in_plane, cubes)
+    gradients = _gradients(pred, truth, masks, in_plane)
+    figures = {}
+    for name, mask in masks.items():
+        made, real = pred[mask].astype(np.float64), truth[mask].astype(np.float64)
+        intervals = None
+        if bootstrap is not None and cubes is not None:
+            intervals = bootstrap.intervals(
+                made, real, gradients[name], by_cube[name], cubes[mask], means, data_range
+            )
+        ssim = similarity[name] / made.size
+        figures[name] = _figures(made, real, means, ssim, gradients[name], data_range, intervals)
     return Scores(figures, data_range, *means)
 
 
-def normalised_mse(made: NDArray[np.float64], real: NDArray[np.float64], means: tuple[float, float]) -> float:
-    """Return the mean squared error after dividing each image by its mean; NaN where one is not above 0.
-
-    Parameters
-    ----------
-    made, real : ndarray of float64, shape (n,)
-        The voxels of one region.
-    means : (float, float)
-        Of either image over the *brain*, whatever the region.
-    """
-    if not min(means) > 0:
-        return math.nan
-    return float(np.mean((made / means[0] - real / means[1]) ** 2))
-
-
 def _figures(
-    pred: NDArray[np.generic],
-    truth: NDArray[np.generic],
+    made: Floats,
+    real: Floats,
     means: tuple[float, float],
     ssim: float,
+    gradients: Gradients,
     data_range: float,
+    intervals: Mapping[str, Interval] | None,
 ) -> RegionScores:
     """Score the voxels of one region, shape (n,)."""
-    made, real = pred.astype(np.float64), truth.astype(np.float64)
     error = made - real
     mse = float(np.mean(error**2))
     return RegionScores(
@@ -188,18 +200,14 @@ def _figures(
         mse=mse,
         nmse=normalised_mse(made, real, means),
         mae=float(np.mean(np.abs(error))),
-        psnr=10 * math.log10(data_range**2 / mse) if mse > 0 else math.inf,
+        psnr=psnr(mse, data_range),
         ssim=ssim,
-        ncc=_correlation(made, real),
+        ncc=correlation(made, real),
+        gradient_correlation=gradient_correlation(gradients),
+        mutual_information=mutual_information(np.bincount(joint_bins(made, real), minlength=BINS**2)),
         data_range=data_range,
+        intervals=intervals,
     )
-
-
-def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    if first.min() == first.max() or second.min() == second.max():
-        return math.nan
-    first, second = first - first.mean(), second - second.mean()
-    return float(first @ second / math.sqrt(float(first @ first) * float(second @ second)))
 
 
 def _similarity(
@@ -208,14 +216,51 @@ def _similarity(
     masks: Mapping[str, Mask],
     data_range: float,
     in_plane: bool,
-) -> dict[str, float]:
-    """Average the SSIM map over each region, one slab of the map in memory at a time."""
+    cubes: NDArray[np.int32] | None,
+) -> tuple[dict[str, float], dict[str, Floats]]:
+    """Sum the SSIM map over each region, and over each region's part in every cube, slab by slab."""
     union = np.logical_or.reduce(list(masks.values()))
+    count = 0 if cubes is None else int(cubes.max()) + 1
     totals = dict.fromkeys(masks, 0.0)
+    by_cube = {name: np.zeros(count) for name in masks}
     for box, values in ssim_map(pred, truth, data_range, union, in_plane=in_plane):
         for name, mask in masks.items():
-            totals[name] += float(values[mask[box]].sum())
-    return {name: total / np.count_nonzero(masks[name]) for name, total in totals.items()}
+            chosen = values[mask[box]]
+            totals[name] += float(chosen.sum())
+            if cubes is not None:
+                by_cube[name] += np.bincount(cubes[box][mask[box]], weights=chosen, minlength=count)
+    return totals, by_cube
+
+
+def _gradients(
+    pred: NDArray[np.generic], truth: NDArray[np.generic], masks: Mapping[str, Mask], in_plane: bool
+) -> dict[str, list[tuple[Values, Values]]]:
+    """Take both images' derivatives at each region's voxels, along every axis with neighbours."""
+    box = box_of(np.logical_or.reduce(list(masks.values())), margin=1)
+    images = [image[box].astype(np.float64) for image in (pred, truth)]
+    found: dict[str, list[tuple[Values, Values]]] = {name: [] for name in masks}
+    for axis in range(1 if in_plane else 0, 3):
+        if images[0].shape[axis] < 2:
+            continue
+        made, real = (np.gradient(image, axis=axis).astype(np.float32) for image in images)
+        for name, mask in masks.items():
+            found[name].append((made[mask[box]], real[mask[box]]))
+    return found
+
+
+def _require_comparable(
+    pred: NDArray[np.generic], truth: NDArray[np.generic], brain: NDArray[np.generic]
+) -> None:
+    for what, array in (("The truth", truth), ("The brain mask", brain)):
+        if array.shape != pred.shape:
+            raise GridError(
+                f"{what} has shape {array.shape}, the prediction {pred.shape}.",
+                hint="Bring both onto one grid first.",
+            )
+    if pred.ndim != 3:
+        raise GridError(f"Volumes have three axes, not {pred.ndim} (shape {pred.shape}).")
+    _require_finite(pred, "prediction")
+    _require_finite(truth, "truth")
 
 
 def _require_finite(array: NDArray[np.generic], what: str) -> None:

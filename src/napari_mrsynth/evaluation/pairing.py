@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.errors import GridError
+from napari_mrsynth.errors import FormatError, GridError, InputError
+from napari_mrsynth.evaluation.bootstrap import Bootstrap
+from napari_mrsynth.evaluation.matching import Matching, scale_note
 from napari_mrsynth.evaluation.metrics import Scores, score
-from napari_mrsynth.evaluation.regions import NAMES
+from napari_mrsynth.evaluation.regions import NAMES, Mask, regions_of
 from napari_mrsynth.imaging import Grid, LabelVolume, Volume
+
+FEW = 10
+"""A scan has more different values than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,10 @@ class Pair:
         Where the brain mask comes from, for people.
     notes : tuple of str
         What was resampled or assumed.
+    matching : Matching
+        What was done to the prediction's intensities.
+    factor : float
+        What `pred` was multiplied by; 1 where nothing was done.
     """
 
     grid: Grid
@@ -44,6 +53,8 @@ class Pair:
     lesions: NDArray[np.generic] | None
     mask_from: str
     notes: tuple[str, ...] = ()
+    matching: Matching = Matching.NONE
+    factor: float = 1.0
 
     @classmethod
     def of(
@@ -53,6 +64,7 @@ class Pair:
         *,
         mask: LabelVolume | None = None,
         lesions: LabelVolume | None = None,
+        matching: Matching = Matching.NONE,
     ) -> Pair:
         """Bring everything onto the prediction's grid.
 
@@ -64,14 +76,23 @@ class Pair:
             The brain; computed from the truth alone where it is not given.
         lesions : LabelVolume, optional
             Lesion labels.
+        matching : Matching
+            Whether the prediction is brought to the truth's units.
 
         Raises
         ------
         GridError
             If the truth's field of view does not meet the prediction's.
+        FormatError
+            If one of the two is a label map.
+        InputError
+            If either image holds NaN or infinite numbers, or means that are to be matched are not above 0.
         """
         from napari_mrsynth.preprocess.mask import brain_mask
 
+        _refuse_labels(pred, truth)
+        for what, image in (("prediction", pred), ("truth", truth)):
+            _require_numbers(image, what)
         notes = list(_notes_of(pred, truth))
         real, field = truth.array, np.ones(pred.grid.shape, dtype=bool)
         reason = pred.grid.mismatch(truth.grid)
@@ -90,13 +111,46 @@ class Pair:
             mask_from = mask.name or "given"
         brain = np.asarray(_labels_on(mask, pred.grid, "brain mask", notes)) != 0
         labels = None if lesions is None else _labels_on(lesions, pred.grid, "lesion labels", notes)
-        return cls(pred.grid, pred.array, real, brain, field, labels, mask_from, tuple(notes))
+        plain = cls(pred.grid, pred.array, real, brain, field, labels, mask_from, tuple(notes))
+        return plain._matched(matching)
 
-    def score(self, regions: Sequence[str] = NAMES) -> Scores:
+    def score(self, regions: Sequence[str] = NAMES, *, bootstrap: Bootstrap | None = None) -> Scores:
         """Score the prediction (see :func:`napari_mrsynth.evaluation.score`)."""
         return score(
-            self.pred, self.truth, brain=self.brain, lesions=self.lesions, field=self.field, regions=regions
+            self.pred,
+            self.truth,
+            brain=self.brain,
+            lesions=self.lesions,
+            field=self.field,
+            regions=regions,
+            bootstrap=bootstrap,
         )
+
+    @property
+    def difference(self) -> NDArray[np.float32]:
+        """Prediction minus truth, shape (i, j, k): above 0 where the prediction is too bright."""
+        return self.pred.astype(np.float32) - self.truth.astype(np.float32)
+
+    @property
+    def regions(self) -> Mapping[str, Mask]:
+        """The regions as masks (errors as for :func:`~napari_mrsynth.evaluation.regions_of`)."""
+        return regions_of(self.brain, self.lesions, field=self.field)
+
+    def _matched(self, matching: Matching) -> Pair:
+        """Bring the prediction to the truth's units, or say where it should be."""
+        inside = self.brain & self.field
+        if not inside.any():
+            return self  # scoring says why nothing can be compared
+        means = (
+            float(self.pred[inside].mean(dtype=np.float64)),
+            float(self.truth[inside].mean(dtype=np.float64)),
+        )
+        if matching is Matching.NONE:
+            note = scale_note(*means)
+            return self if note is None else replace(self, notes=(*self.notes, note))
+        factor = matching.factor(*means)
+        pred = (self.pred.astype(np.float64) * factor).astype(np.float32)
+        return replace(self, pred=pred, matching=matching, factor=factor)
 
 
 def _moved(truth: Volume, grid: Grid) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -111,6 +165,40 @@ def _moved(truth: Volume, grid: Grid) -> tuple[NDArray[np.generic], NDArray[np.b
             hint="Check that both belong to one patient and one space.",
         )
     return resample(truth, grid).array, field
+
+
+def _refuse_labels(pred: Volume, truth: Volume) -> None:
+    """Refuse a label map on either side, unless both images have few values and it cannot be told."""
+    made, real = _few_values(pred), _few_values(truth)
+    for what, few, other in (("truth", real, made), ("prediction", made, real)):
+        if few is not None and other is None:
+            raise FormatError(
+                f"The {what} holds only the whole numbers {', '.join(map(str, few))}: it is a label "
+                "map, not a scan.",
+                hint="Give a scan; labels belong to the lesions or the mask.",
+            )
+
+
+def _few_values(image: Volume) -> tuple[int, ...] | None:
+    """Return the values of an image that has several, but few, all of them whole and none negative."""
+    values = np.unique(image.array[:: max(1, image.array.shape[0] // 8)])  # most scans differ in any slice
+    if values.size > FEW:
+        return None
+    values = np.unique(image.array)
+    if not 1 < values.size <= FEW or not np.isfinite(values).all():
+        return None
+    return (
+        tuple(int(v) for v in values) if (values >= 0).all() and (values == np.rint(values)).all() else None
+    )
+
+
+def _require_numbers(image: Volume, what: str) -> None:
+    broken = image.array.size - int(np.count_nonzero(np.isfinite(image.array)))
+    if broken:
+        raise InputError(
+            f"The {what} holds {broken} NaN or infinite voxels of {image.array.size}.",
+            hint="Mend the image first: scores over the other voxels would hide them.",
+        )
 
 
 def _labels_on(labels: LabelVolume, grid: Grid, what: str, notes: list[str]) -> NDArray[np.generic]:

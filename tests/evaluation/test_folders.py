@@ -1,0 +1,98 @@
+"""Predictions find their truth by patient and contrast, however the two are named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_mrsynth.cli import main
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.evaluation.folders import pair_folders
+from napari_mrsynth.io import write_volume
+from phantoms import affine_of, brain_study, patient_folder, phantom, save
+
+SHAPE, SPACING = (24, 28, 20), (7.0, 7.0, 7.0)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two patients in folders of their own, and predictions as ``mrsynth synthesize`` names them."""
+    for name, contrasts in (("Case_07", ("T1w", "FLAIR")), ("Case_12", ("T1w", "FLAIR", "T2w"))):
+        study = brain_study(contrasts, shape=SHAPE, spacing=SPACING, lesion=name == "Case_07", name=name)
+        patient_folder(tmp_path / "truth" / name, study)
+        made = study.volume("FLAIR").with_array(study.volume("FLAIR").array + np.float32(5))
+        label = name.replace("_", "")
+        write_volume(
+            tmp_path / "pred" / f"sub-{label}_desc-synthetic_FLAIR.nii.gz", made, provenance={"bundle": "m"}
+        )
+    return tmp_path / "pred", tmp_path / "truth"
+
+
+def test_what_synthesize_writes_finds_the_scans_of_its_patient(folders):
+    pairs, skipped = pair_folders(*folders)
+    assert [(p.patient, p.contrast, p.truth.name) for p in pairs] == [
+        ("Case_07", "FLAIR", "Case_07_FLAIR.nii.gz"),
+        ("Case_12", "FLAIR", "Case_12_FLAIR.nii.gz"),
+    ]
+    assert pairs[0].lesions.name == "Case_07_seg.nii.gz"
+    assert pairs[1].lesions is None
+    assert not skipped
+
+
+def test_folders_name_patients_whose_files_do_not(tmp_path):
+    affine = affine_of(SHAPE, SPACING)
+    for root in ("pred", "truth"):
+        for patient in ("a1", "a2"):
+            save(phantom(SHAPE, affine, "T2w"), tmp_path / root / patient / "T2.nii.gz")
+    pairs, _ = pair_folders(tmp_path / "pred", tmp_path / "truth")
+    assert [(p.pred.parent.name, p.truth.parent.name) for p in pairs] == [("a1", "a1"), ("a2", "a2")]
+
+
+def test_files_of_unknown_contrast_are_paired_by_equal_names(tmp_path):
+    affine = affine_of(SHAPE, SPACING)
+    for root in ("pred", "truth"):
+        save(phantom(SHAPE, affine), tmp_path / root / "volume3.nii.gz")
+    [pair], _ = pair_folders(tmp_path / "pred", tmp_path / "truth")
+    assert pair.truth.name == "volume3.nii.gz"
+
+
+def test_a_synthetic_scan_is_never_taken_as_the_truth(folders):
+    pred, truth = folders
+    (truth / "Case_07" / "Case_07_FLAIR.nii.gz").unlink()
+    for path in pred.glob("*07*"):
+        shutil.copy(path, truth / "Case_07" / path.name)
+    pairs, skipped = pair_folders(pred, truth)
+    assert [p.patient for p in pairs] == ["Case_12"]
+    assert [reason for _, reason in skipped] == ["no truth"]
+
+
+def test_two_possible_truths_are_not_guessed_between(folders):
+    pred, truth = folders
+    shutil.copy(truth / "Case_07" / "Case_07_FLAIR.nii.gz", truth / "Case_07" / "Case_07_t2f.nii.gz")
+    _, skipped = pair_folders(pred, truth)
+    assert "2 scans could be its truth" in skipped[0][1]
+
+
+def test_folders_that_share_no_patient_are_refused(folders, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="has a truth below"):
+        pair_folders(folders[0], tmp_path / "empty")
+    with pytest.raises(InputError, match="is not a folder"):
+        pair_folders(folders[0], tmp_path / "nowhere")
+
+
+def test_the_command_scores_folders_and_sums_up(folders, tmp_path, capsys):
+    pred, truth = folders
+    table = tmp_path / "out" / "scores.csv"
+    arguments = ["--pred", pred, "--truth", truth, "--csv", table, "--bootstrap", 0, "--json"]
+    assert main(["evaluate", *map(str, arguments)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["patient"] for each in found["patients"]] == ["Case_07", "Case_12"]
+    assert found["patients"][0]["regions"]["lesion"]["mae"] == pytest.approx(5, rel=1e-4)
+    spread = found["summary"]["FLAIR"]["whole"]["mae"]
+    assert spread["mean"] == pytest.approx(5, rel=1e-4)
+    assert spread["count"] == 2
+    assert len(table.read_text().splitlines()) == 1 + 4 + 2
