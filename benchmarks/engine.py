@@ -28,7 +28,7 @@ from napari_mrsynth.networks.registry import build
 from napari_mrsynth.preprocess.normalise import fit
 from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.synthesis import Engine, Request, Result
-from napari_mrsynth.synthesis.device import has_amx
+from napari_mrsynth.synthesis.device import bfloat16_units
 from napari_mrsynth.synthesis.result import peak_rss_bytes
 from napari_mrsynth.systems import load_predictor
 
@@ -71,7 +71,7 @@ def main() -> None:
         "wanted": args.want,
         "cores": os.cpu_count(),
         "threads": args.threads,
-        "amx": has_amx(),
+        "bfloat16_units": bfloat16_units() or "none",
         "load_average": [round(load, 1) for load in os.getloadavg()],
         "torch": torch.__version__,
         "plain_s": plain_s,
@@ -171,7 +171,7 @@ def table(report: dict[str, Any]) -> str:
     head = (
         f"{report['patient']} ({shape}), {', '.join(report['used'])} to {report['wanted']}, "
         f"model {report['bundle']}, torch {report['torch']}\n"
-        f"{report['cores']} cores, {report['threads']} threads, AMX {'yes' if report['amx'] else 'no'}, "
+        f"{report['cores']} cores, {report['threads']} threads, bfloat16 units: {report['bfloat16_units']}, "
         f"load average {report['load_average'][0]}"
     )
     return "\n".join([head, *(f"{name:38s} {value:>10s}   {bar}" for name, value, bar in rows)])

@@ -23,7 +23,7 @@ class FakePredictor:
     """
 
     inputs = outputs = tuple(WEIGHT)
-    neighbours, multiple = 1, 4
+    neighbours, multiple, margin = 1, 4, 4
 
     def __init__(self, fails: Callable[[int], Exception | None] = lambda batch: None) -> None:
         self.encoded: list[tuple[str, tuple[int, ...]]] = []

@@ -12,7 +12,6 @@ import torch
 
 from napari_mrsynth.errors import DeviceError, InputError
 from napari_mrsynth.synthesis import Request, choose
-from napari_mrsynth.synthesis import device as devices
 from napari_mrsynth.synthesis.cache import ByteCache
 from napari_mrsynth.synthesis.workers import attend, follow, workers
 from synthesis.fakes import fake_store
@@ -53,14 +52,21 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.mark.parametrize(("amx", "precision"), [(True, "bf16"), (False, "fp32")])
-def test_a_processor_uses_bfloat16_only_with_amx(
-    no_gpu: pytest.MonkeyPatch, amx: bool, precision: str
+@pytest.mark.parametrize(
+    ("units", "precision", "why"),
+    [
+        ("amx_bf16", "bf16", "with AMX"),
+        ("avx512_bf16", "bf16", "with AVX-512 BF16"),
+        ("avx512_f", "fp32", "without bfloat16 instructions"),
+    ],
+)
+def test_a_processor_uses_bfloat16_only_where_it_has_instructions_for_it(
+    no_gpu: pytest.MonkeyPatch, units: str, precision: str, why: str
 ) -> None:
-    no_gpu.setattr(devices, "has_amx", lambda: amx)
+    no_gpu.setattr(torch.cpu, "get_capabilities", lambda: {units: True}, raising=False)
     plan = choose()
     assert (plan.device, plan.precision) == ("cpu", precision)
-    assert "AMX" in plan.why
+    assert why in plan.why
     assert "no GPU is here" in plan.why
 
 

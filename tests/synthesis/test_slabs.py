@@ -31,6 +31,7 @@ def test_every_brain_voxel_lies_in_one_slab_and_comes_back(
     back, times = np.zeros_like(array), np.zeros(mask.shape, int)
     for slab in plan_slabs(mask, size, multiple, margin=margin):
         assert slab.padded[0] % multiple == slab.padded[1] % multiple == 0
+        assert slab.a % multiple == slab.r % multiple == 0  # pooled cells are those of the whole frame
         assert 1 <= slab.planes <= size
         slices = take(array, slab, 0)
         assert slices.shape == (slab.planes, 1, *slab.padded)
@@ -60,26 +61,26 @@ def test_slices_without_brain_are_in_no_slab() -> None:
     mask = np.zeros((20, 32, 32), bool)
     mask[5:7, 10:20, 10:20] = True
     mask[15, 12, 12] = True
-    assert [(slab.start, slab.stop) for slab in plan_slabs(mask, 2, 4)] == [(4, 6), (6, 8), (14, 16)]
+    assert [(slab.start, slab.stop) for slab in plan_slabs(mask, 2, 4, 8)] == [(4, 6), (6, 8), (14, 16)]
 
 
 def test_neighbours_are_the_slices_beside_and_repeat_at_the_ends() -> None:
     array = np.arange(4, dtype=np.float32)[:, None, None] * np.ones((4, 16, 16), np.float32)
-    slab = plan_slabs(np.ones((4, 16, 16), bool), 4, 4)[0]
+    slab = plan_slabs(np.ones((4, 16, 16), bool), 4, 4, 8)[0]
     stacks = take(array, slab, 2)
     assert stacks[:, :, 0, 0].tolist() == [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [1, 2, 3, 3, 3]]
 
 
 def test_beyond_a_small_frame_lie_zeros() -> None:
     array = np.ones((1, 5, 6), np.float32)
-    slab = plan_slabs(array > 0, 1, 4)[0]
+    slab = plan_slabs(array > 0, 1, 4, 8)[0]
     slices = take(array, slab, 0)
     assert slices.shape == (1, 1, 16, 16)
     assert slices.sum() == 30
 
 
 def test_the_displayed_slice_comes_first_and_the_rest_outwards() -> None:
-    slabs = plan_slabs(np.ones((10, 16, 16), bool), 2, 4)
+    slabs = plan_slabs(np.ones((10, 16, 16), bool), 2, 4, 8)
     starts = [slab.start for slab in outwards(slabs, 5)]
     assert starts[0] == 4
     assert set(starts[1:3]) == {2, 6}

@@ -53,6 +53,36 @@ def test_encoder_and_decoder_have_the_published_number_of_parameters():
     assert count(ShallowDecoder()) == 37_073
 
 
+def test_background_around_the_brain_changes_nothing_within_it():
+    net = network("residual", norm=True, encoder_widths=(4, 6, 8)).eval()
+    wide = {c: torch.zeros(2, 3, 64, 80) for c in CONTRASTS}
+    for c, x in slices(net, size=24).items():
+        wide[c][:, :, 21:45, 18:42] = x
+    close = {c: x[:, :, 16:48, 16:48] for c, x in wide.items()}
+    with torch.no_grad():
+        made, made_close = net(wide)[:, :, 21:45, 18:42], net(close)[:, :, 5:29, 2:26]
+    torch.testing.assert_close(made, made_close)
+    assert made.std() > 0
+
+
+def test_neighbouring_slices_reach_no_further_than_the_brain_of_their_own_slice():
+    net = network("residual").eval()
+    given = slices(net)
+    given["T1w"][:, 1, :, 8:] = 0
+    beyond = {c: x.clone() for c, x in given.items()}
+    beyond["T1w"][:, 0, :, 8:] += 1
+    with torch.no_grad():
+        torch.testing.assert_close(net.encode("T1w", given["T1w"]), net.encode("T1w", beyond["T1w"]))
+
+
+def test_the_last_layers_stay_in_float32_where_the_rest_is_bfloat16():
+    predictor = AnySubsetPredictor(network("residual"), precision="bf16")
+    z = {c: predictor.encode(c, x) for c, x in slices(predictor.network).items()}
+    assert {latent.dtype for latent in z.values()} == {torch.bfloat16}
+    made = predictor.decode(z, ["T1w"])["T1w"]
+    assert not torch.equal(made, made.to(torch.bfloat16).float())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_subset_of_inputs_makes_every_contrast(kind):
     net = network(kind).eval()

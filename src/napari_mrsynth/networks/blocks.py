@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -26,7 +27,7 @@ def conv3(in_channels: int, out_channels: int, slope: float | None = None) -> nn
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv(act(conv(act(x))))``; with `norm`, a batch normalisation after each convolution.
+    """``x + conv(act(conv(act(x))))`` inside a mask; with `norm`, each convolution is batch-normalised.
 
     Without normalisation the block is an identity at the start of training. Batch normalisation uses the
     training set's statistics once trained, so that it keeps absolute intensities, and :func:`fold_norms`
@@ -56,10 +57,10 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.second[0].weight)  # type: ignore[arg-type]
         self.first.append(nn.LeakyReLU(slope, inplace=True))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        out: Tensor = x + self.second(self.first(self.act(x)))
-        return out
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map (B, C, H, W), zero where `mask` (B, 1, H, W) is 0, to the same shape, zero there too."""
+        inner = self.first(self.act(x)) * mask
+        return torch.addcmul(x, self.second(inner), mask)
 
 
 def fold_norms(module: nn.Module) -> nn.Module:

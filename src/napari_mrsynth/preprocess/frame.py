@@ -49,7 +49,7 @@ class WorkingFrame:
     mask: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, study: Study, spacing_mm: float, margin: int = 4) -> WorkingFrame:
+    def of(cls, study: Study, spacing_mm: float, margin: int = 4, step: int = 1) -> WorkingFrame:
         """Lay the frame around a study's brain mask.
 
         Parameters
@@ -60,6 +60,8 @@ class WorkingFrame:
             The model's voxel size.
         margin : int
             Working voxels kept around the brain, where the field of view has them.
+        step : int
+            The box begins at a multiple of it.
 
         Raises
         ------
@@ -68,13 +70,13 @@ class WorkingFrame:
         """
         if study.mask is None:
             raise InputError("This study has no brain mask.", hint="Compute one or give one.")
-        return cls.around(study.grid, study.mask.array, spacing_mm, margin)
+        return cls.around(study.grid, study.mask.array, spacing_mm, margin, step)
 
     @classmethod
     def around(
-        cls, native: Grid, mask: NDArray[np.bool_], spacing_mm: float, margin: int = 4
+        cls, native: Grid, mask: NDArray[np.bool_], spacing_mm: float, margin: int = 4, step: int = 1
     ) -> WorkingFrame:
-        """Lay the frame around a brain mask, shape (i, j, k), on the grid `native`."""
+        """Lay the frame around a brain mask, shape (i, j, k), on the grid `native` (see :meth:`of`)."""
         if not mask.any():
             raise InputError("The brain mask is empty.", hint="Compute one or give another.")
         whole = _at_spacing(native.display, spacing_mm)
@@ -89,7 +91,7 @@ class WorkingFrame:
         for axis in range(3):
             others = tuple(a for a in range(3) if a != axis)
             where = np.flatnonzero(inside.any(axis=others))
-            low = max(int(where[0]) - margin, 0)
+            low = max(int(where[0]) - margin, 0) // step * step
             high = min(int(where[-1]) + 1 + margin, whole.shape[axis])
             boxes.append((low, high - low))
         start, shape = (tuple(values) for values in zip(*boxes, strict=True))

@@ -37,8 +37,9 @@ class DevicePlan:
 def choose(device: str = "auto", precision: str = "auto") -> DevicePlan:
     """Choose a device and a precision, or check the ones that were asked for.
 
-    A processor computes in float32 unless it has matrix units for bfloat16 (AMX): measured without them,
-    bfloat16 is slower. It takes one slice per pass, which its caches can hold, and one pass per core.
+    A processor computes in float32 unless it has instructions for bfloat16 (AMX, AVX-512 BF16): measured
+    with them, convolutions run twice as fast or better; without them, bfloat16 is slower. It takes one slice
+    per pass, which its caches can hold, and one pass per core.
 
     Parameters
     ----------
@@ -86,12 +87,16 @@ def on_cpu(why: str) -> DevicePlan:
     return _on_cpu("auto", why)
 
 
-def has_amx() -> bool:
-    """Whether the processor has matrix units for bfloat16."""
+def bfloat16_units() -> str:
+    """Return the processor's bfloat16 instructions, ``AMX`` or ``AVX-512 BF16``; empty where it has none."""
     import torch
 
     report = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch do not say
-    return report is not None and bool(report().get("amx_bf16", False))
+    found = report() if report is not None else {}
+    for key, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 BF16")):
+        if found.get(key, False):
+            return name
+    return ""
 
 
 def _on_cpu(precision: str, because: str) -> DevicePlan:
@@ -99,15 +104,15 @@ def _on_cpu(precision: str, because: str) -> DevicePlan:
 
     if precision == "fp16":
         raise DeviceError("Processors compute in fp32 or bf16, not fp16.", hint="Choose fp32 or auto.")
-    amx = has_amx()
+    found = bfloat16_units()
     if precision == "auto":
-        precision = "bf16" if amx else "fp32"
-    if amx:
-        units = "with AMX"
+        precision = "bf16" if found else "fp32"
+    if found:
+        units = f"with {found}"
     elif precision == "bf16":
-        units = "without AMX, bf16 will be slower than fp32"
+        units = "without bfloat16 instructions, bf16 will be slower than fp32"
     else:
-        units = "without AMX, fp32 is fastest"
+        units = "without bfloat16 instructions, fp32 is fastest"
     workers = min(torch.get_num_threads(), MOST_WORKERS)
     return DevicePlan("cpu", precision, f"processor {units}: {because}", batch=1, workers=workers)
 

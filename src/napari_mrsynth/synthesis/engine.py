@@ -221,7 +221,7 @@ class Engine:
         runner = Runner(load, plan, batch)
         study = without_truth(study, request.wanted, self.cache)
         framing = frame_study(study, bundle.card, self.cache)
-        slabs = framing.slabs(batch, runner.predictor.multiple)
+        slabs = framing.slabs(batch, runner.predictor.multiple, runner.predictor.margin)
         return Job(study, request, bundle.card, runner, framing, slabs, self.cache)
 
     def _predictor(self, bundle: Bundle, device: str, precision: str) -> Predictor:

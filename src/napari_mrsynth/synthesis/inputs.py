@@ -14,7 +14,7 @@ from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.normalise import Normalisation, fit
 from napari_mrsynth.preprocess.study import unseen
 from napari_mrsynth.synthesis.cache import ByteCache
-from napari_mrsynth.synthesis.slabs import MARGIN, Slab, plan_slabs
+from napari_mrsynth.synthesis.slabs import MARGIN, QUANTUM, Slab, plan_slabs
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,14 @@ class Framing:
 
     key: Hashable
     frame: WorkingFrame
-    _slabs: dict[tuple[int, int], list[Slab]] = field(default_factory=dict)
+    _slabs: dict[tuple[int, int, int], list[Slab]] = field(default_factory=dict)
 
-    def slabs(self, size: int, multiple: int) -> list[Slab]:
+    def slabs(self, size: int, multiple: int, margin: int) -> list[Slab]:
         """Return the frame cut into slabs (see :func:`~napari_mrsynth.synthesis.slabs.plan_slabs`)."""
-        if (size, multiple) not in self._slabs:
-            self._slabs[size, multiple] = plan_slabs(self.frame.mask, size, multiple)
-        return self._slabs[size, multiple]
+        key = (size, multiple, margin)
+        if key not in self._slabs:
+            self._slabs[key] = plan_slabs(self.frame.mask, *key)
+        return self._slabs[key]
 
 
 def without_truth(study: Study, wanted: Sequence[str], cache: ByteCache) -> Study:
@@ -90,7 +91,7 @@ def frame_study(study: Study, card: Card, cache: ByteCache) -> Framing:
     )
     framing: Framing | None = cache.get(("frame", key))
     if framing is None:
-        framing = Framing(key, WorkingFrame.of(study, card.spacing_mm, MARGIN))
+        framing = Framing(key, WorkingFrame.of(study, card.spacing_mm, MARGIN, QUANTUM))
         cache.put(("frame", key), framing, framing.frame.mask.nbytes)
     return framing
 

@@ -58,14 +58,16 @@ class Runner:
         self.predictor = load(plan.device, plan.precision)
 
     def encode(self, contrast: str, slices: NDArray[np.float32]) -> Tensor:
-        """Encode (B, 1 + 2 neighbours, H, W) to a compact latent on the CPU, float16 (B, L, H, W)."""
+        """Encode (B, 1 + 2 neighbours, H, W) to a compact latent on the CPU: two bytes a number, B first."""
         import torch
 
         whole = torch.from_numpy(slices)
 
         def work(predictor: Predictor, part: slice) -> Tensor:
             z = predictor.encode(contrast, whole[part])
-            return z.clamp(-LARGEST_HALF, LARGEST_HALF).to("cpu", torch.float16)
+            if z.dtype.itemsize > 2:
+                z = z.clamp(-LARGEST_HALF, LARGEST_HALF).to(torch.float16)
+            return z.cpu()
 
         return _joined(self._in_passes(work, len(slices)))
 

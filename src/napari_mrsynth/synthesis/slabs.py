@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 MARGIN = 8
-"""Voxels kept around the brain in-plane: what a network sees there still bears on the brain's rim."""
+"""Voxels kept around the brain in a frame: as many as any network asks for."""
 
 QUANTUM = 16
-"""Slab sizes are multiples of it, so that few sizes occur and compiled kernels are used again."""
+"""Slabs begin at multiples of it and their sizes are multiples of it. A network that pools or packs voxels then
+groups them as it would in the whole frame; and few sizes occur, so that compiled kernels are used again."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Slab:
 
 
 def plan_slabs(
-    mask: NDArray[np.bool_], size: int, multiple: int, *, margin: int = MARGIN, quantum: int = QUANTUM
+    mask: NDArray[np.bool_], size: int, multiple: int, margin: int, *, quantum: int = QUANTUM
 ) -> list[Slab]:
     """Cut a frame into slabs of `size` slices.
 
@@ -73,7 +74,7 @@ def plan_slabs(
     margin : int
         Voxels around the brain.
     quantum : int
-        Padded heights and widths are multiples of it too.
+        Padded heights and widths are multiples of it too, and so are the boxes' first indices.
 
     Returns
     -------
@@ -97,12 +98,10 @@ def plan_slabs(
 
 def _extent(used: NDArray[np.intp], length: int, margin: int, step: int) -> tuple[int, int, int]:
     """Return first index, extent and padded extent around `used` along an axis of `length`."""
-    low = max(int(used[0]) - margin, 0)
+    low = max(int(used[0]) - margin, 0) // step * step
     high = min(int(used[-1]) + 1 + margin, length)
     padded = -(-(high - low) // step) * step
-    extent = min(padded, length)  # rather real voxels than zeros
-    low = max(min(low - (extent - (high - low)) // 2, length - extent), 0)
-    return low, extent, padded
+    return low, min(padded, length - low), padded
 
 
 def outwards(slabs: list[Slab], plane: int | None) -> list[Slab]:

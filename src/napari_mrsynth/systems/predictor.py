@@ -27,12 +27,15 @@ class Predictor(Protocol):
         Slices it wants on each side of the one it makes.
     multiple : int
         H and W of what it is given must be multiples of it.
+    margin : int
+        Voxels of background it wants kept around the brain.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     neighbours: int
     multiple: int
+    margin: int
 
     def encode(self, contrast: str, slices: Tensor) -> Tensor:
         """Map normalised axial slices (B, 1 + 2 neighbours, H, W) to what is cached; only B is fixed."""

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.blocks import ResidualBlock, conv3
+from napari_mrsynth.networks.blocks import ResidualBlock, conv3, plain_conv3
 from napari_mrsynth.systems.anysubset.transformer import SpatialTransformer
 
 
@@ -32,7 +32,7 @@ class UNetEncoder(nn.Module):
         Of the leaky ReLU (Keras' default, 0.3, in the authors' code).
     """
 
-    multiple = 4
+    multiple, margin = 4, 8
 
     def __init__(self, in_channels: int, latent: int = 16, width: int = 32, slope: float = 0.3) -> None:
         super().__init__()
@@ -79,10 +79,12 @@ class ShallowDecoder(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """A U-Net of residual blocks that works on images packed by space-to-depth.
+    """A U-Net of residual blocks on images packed by space-to-depth, blind to what lies outside a mask.
 
     Packing 2x2 pixels into channels halves the resolution without losing a voxel, so that the costly
-    convolutions run on a quarter of the pixels: on a processor, most of the speed of this network.
+    convolutions run on a quarter of the pixels: on a processor, most of the speed of this network. Features
+    outside the mask are zero at every level, as the zeros around an image are: what is computed inside does
+    not depend on how much background is computed with it.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ class ResidualUNet(nn.Module):
         Channels at 1/2, 1/4, 1/8 ... of the resolution.
     blocks : int
         Residual blocks per level on the way down, and on the way up.
+    norm : bool
+        Whether the blocks are batch-normalised.
     """
 
     def __init__(
@@ -111,25 +115,36 @@ class ResidualUNet(nn.Module):
         self.stem: nn.Module = nn.Conv2d(in_channels, widths[0], 1) if wide else conv3(in_channels, widths[0])
         levels = list(pairwise(widths))
         self.down = nn.ModuleList(_residuals(w, blocks, slope, norm) for w in widths)
-        self.shrink = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), conv3(w, v)) for w, v in levels)
+        self.shrink = nn.ModuleList(conv3(w, v) for w, v in levels)
         self.merge = nn.ModuleList(conv3(w + v, w) for w, v in levels)
         self.up = nn.ModuleList(_residuals(w, blocks, slope, norm) for w, _ in levels)
         self.act = nn.LeakyReLU(slope)
-        self.out = conv3(widths[0], out_channels)
+        self.out = plain_conv3(widths[0], out_channels)
+        # A short way leads past every U-Net of this system; at first it carries most of what comes out.
+        self.out.weight.data.mul_(0.1)
+        self.pool = nn.MaxPool2d(2)
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, in_channels, H/2, W/2) to (B, out_channels, H/2, W/2); H, W multiples of `multiple`."""
-        x = self.stem(x)
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Map (B, in_channels, H/2, W/2) to (B, out_channels, H/2, W/2); H, W multiples of `multiple`.
+
+        `mask`, (B, 1, H/2, W/2) of 0 and 1 in x's dtype, says where features live; the output is not masked.
+        """
+        masks = [mask]
+        for _ in self.shrink:
+            masks.append(self.pool(masks[-1]))
+        x = self.stem(x) * mask
         skips = []
         for level, blocks in enumerate(self.down):
-            x = blocks(x)
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, masks[level])
             if level < len(self.shrink):
                 skips.append(x)
-                x = self.shrink[level](x)
+                x = self.shrink[level](self.pool(x)) * masks[level + 1]
         for level in reversed(range(len(self.up))):
-            x = self.merge[level](torch.cat([skips[level], self.upsample(x)], dim=1))
-            x = self.up[level](x)
+            x = self.merge[level](torch.cat([skips[level], self.upsample(x)], dim=1)) * masks[level]
+            for block in self.up[level]:  # type: ignore[attr-defined]
+                x = block(x, masks[level])
         out: Tensor = self.out(self.act(x))
         return out
 
@@ -138,25 +153,45 @@ class ResidualEncoder(nn.Module):
     """One contrast's slices to the shared latent, kept packed: (B, 4 latent, H/2, W/2).
 
     The packed latent is the (B, latent, H, W) one with 2x2 pixels in the channels; fusing it element by
-    element is fusing voxel by voxel.
+    element is fusing voxel by voxel. It is zero in every 2x2 cell that holds no voxel of the input. Fine
+    detail takes a short way beside the U-Net, through two convolutions at full resolution, which treat all
+    pixels alike.
     """
 
+    margin = 0
+
     def __init__(
-        self, in_channels: int, latent: int, widths: Sequence[int], blocks: int = 1, *, norm: bool = False
+        self,
+        in_channels: int,
+        latent: int,
+        widths: Sequence[int],
+        blocks: int = 1,
+        *,
+        features: int = 8,
+        norm: bool = False,
     ) -> None:
         super().__init__()
+        self.fine = conv3(in_channels, features, 0.1)
+        self.detail = nn.Conv2d(features, latent, 1)
         self.pack = nn.PixelUnshuffle(2)
-        self.trunk = ResidualUNet(4 * in_channels, 4 * latent, widths, blocks, norm=norm)
+        self.trunk = ResidualUNet(4 * features, 4 * latent, widths, blocks, norm=norm)
         self.multiple = self.trunk.multiple
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, in_channels, H, W) to the packed latent (B, 4 latent, H/2, W/2)."""
-        z: Tensor = self.trunk(self.pack(x))
-        return z
+        """Map (B, in_channels, H, W), 0 outside the brain, to the packed latent (B, 4 latent, H/2, W/2)."""
+        middle = x.shape[1] // 2
+        brain = (x[:, middle : middle + 1] != 0).to(x)
+        mask = nn.functional.max_pool2d(brain, 2)
+        fine = self.fine(x * brain)
+        z: Tensor = self.trunk(self.pack(fine), mask) + self.pack(self.detail(fine))
+        return z * mask
 
 
 class ResidualDecoder(nn.Module):
     """A fused packed latent to every output contrast at once: one trunk, one head per contrast.
+
+    The last layers work at full resolution and in float32 whatever the rest does: eight bits of mantissa
+    would show as steps in smooth tissue.
 
     Parameters
     ----------
@@ -183,14 +218,21 @@ class ResidualDecoder(nn.Module):
         self.skip = nn.Conv2d(4 * in_channels, 4 * features, 1)
         self.unpack = nn.PixelShuffle(2)
         self.act = nn.LeakyReLU(0.1)
-        self.heads = conv3(features, outputs)
+        self.heads = nn.Sequential(conv3(features, features, 0.1), conv3(features, outputs))
         self.multiple = self.trunk.multiple
-        nn.init.constant_(self.heads.bias, 1.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.heads[-1].bias, 1.0)  # type: ignore[arg-type]
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map the packed (B, 4 in_channels, H/2, W/2) to (B, outputs, H, W)."""
-        out: Tensor = self.heads(self.act(self.unpack(self.trunk(z) + self.skip(z))))
+        """Map the packed (B, 4 in_channels, H/2, W/2) to (B, outputs, H, W), float32."""
+        mask = (z != 0).any(dim=1, keepdim=True).to(z)
+        features = self.unpack(self.act((self.trunk(z, mask) + self.skip(z)) * mask))
+        with torch.autocast(z.device.type, enabled=False):
+            out: Tensor = self.heads(features.float())
         return out
+
+    def keep_heads_exact(self) -> None:
+        """Bring the last layers back to float32 after the module was cast."""
+        self.heads.float()
 
 
 class AnySubsetNetwork(nn.Module):
@@ -223,6 +265,8 @@ class AnySubsetNetwork(nn.Module):
     ----------
     multiple : int
         H and W must be multiples of it.
+    margin : int
+        Voxels of background that should be kept around the brain; 0 where they have no bearing on the result.
     """
 
     def __init__(
@@ -265,6 +309,7 @@ class AnySubsetNetwork(nn.Module):
         self.multiple = max(
             int(getattr(m, "multiple", 1)) for m in (*self.encoders.values(), *self.decoders.values())
         )
+        self.margin = max(int(encoder.margin) for encoder in self.encoders.values())  # type: ignore[arg-type]
 
     def encode(self, contrast: str, slices: Tensor) -> Tensor:
         """Encode one contrast: (B, 1 + 2 neighbours, H, W) to its latent, (B, latent, H, W) or packed."""
@@ -334,7 +379,7 @@ def _fused_parts(fusion: str) -> int:
 
 
 def _residuals(channels: int, count: int, slope: float, norm: bool) -> nn.Module:
-    return nn.Sequential(*(ResidualBlock(channels, slope, norm=norm) for _ in range(count)))
+    return nn.ModuleList(ResidualBlock(channels, slope, norm=norm) for _ in range(count))
 
 
 def _key(contrast: str) -> str:

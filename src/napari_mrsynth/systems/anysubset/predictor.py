@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_mrsynth.errors import BundleError
 from napari_mrsynth.networks.blocks import fold_norms
 from napari_mrsynth.networks.registry import build
-from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork, ResidualDecoder
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -37,9 +37,12 @@ class AnySubsetPredictor:
         fold_norms(network.eval())
         network.to(device=device, dtype=self.dtype)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for module in network.modules():
+            if isinstance(module, ResidualDecoder):
+                module.keep_heads_exact()
         self.network = network
         self.inputs, self.outputs = network.inputs, network.outputs
-        self.neighbours, self.multiple = network.neighbours, network.multiple
+        self.neighbours, self.multiple, self.margin = network.neighbours, network.multiple, network.margin
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, device: str = "cpu", precision: str = "fp32") -> AnySubsetPredictor:
