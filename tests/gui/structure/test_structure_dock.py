@@ -65,7 +65,8 @@ def preview(dock: StructureDock) -> np.ndarray | None:
     dock.presenter._soon.stop()
     dock.presenter._preview()
     layers = dock.presenter.layers.viewer.layers
-    return np.asarray(layers["structure (preview)"].data[0]) if "structure (preview)" in layers else None
+    shown = [layer for layer in layers if layer.name == "structure (preview)" and layer.visible]
+    return np.asarray(shown[0].data[0]) if shown else None
 
 
 def test_without_a_scan_it_says_what_to_do_and_offers_nothing_dead(make):
@@ -121,7 +122,7 @@ def test_the_brain_mask_can_be_laid_over(make, viewer, scan):
     assert viewer.layers["brain mask (preview)"].data.any()
     dock.panel.brain.setChecked(False)
     preview(dock)
-    assert "brain mask (preview)" not in viewer.layers
+    assert not viewer.layers["brain mask (preview)"].visible
 
 
 def test_lesions_of_a_labels_layer_are_left_out_also_from_another_grid(make, viewer, scan):
@@ -174,6 +175,8 @@ def test_outside_the_axial_view_there_is_no_preview_and_the_switch_says_why(make
     scene.look_at(viewer, scene.Plane.CORONAL)
     assert preview(dock) is None
     assert "axial" in dock.run.live.text()
+    scene.look_at(viewer, scene.Plane.AXIAL)
+    assert preview(dock) is not None
 
 
 def test_while_busy_only_cancel_works_and_cancelling_leaves_nothing(make, viewer, scan):

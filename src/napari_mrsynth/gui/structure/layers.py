@@ -9,7 +9,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_mrsynth.gui import marking, scene
-from napari_mrsynth.gui.layer_data import Tag, layer_tuple, placed
+from napari_mrsynth.gui.layer_data import Tag, placed
 from napari_mrsynth.imaging.geometry import Affine, Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 
@@ -72,6 +72,11 @@ class StructureLayers:
         self._preview(_BRAIN, brain, plane, BRAIN_COLOUR, 0.3)
         self._preview(_EDGES, plane.structure, plane, EDGE_COLOUR, 0.9)
 
+    def hide_previews(self) -> None:
+        """Hide the preview layers until the next preview: removing a layer takes napari most of a second."""
+        for layer in self._previews.values():
+            layer.visible = False
+
     def drop_previews(self) -> None:
         """Remove the preview layers."""
         for layer in self._previews.values():
@@ -79,31 +84,44 @@ class StructureLayers:
         self._previews.clear()
 
     def keep(self, made: StructureMap, *, with_brain: bool) -> Layer:
-        """Add a whole map (and its brain mask) as layers of the user's, on top; return the map's."""
-        self.drop_previews()
-        layer = _layer(made.structure, EDGE_COLOUR, 0.9)
-        self._kept = [layer]
+        """Add a whole map (and its brain mask) as layers of the user's; return the map's.
+
+        The preview's layers become them: cheaper than other layers.
+        """
+        self._kept = []
         if with_brain:
-            self._kept.insert(0, _layer(made.brain, BRAIN_COLOUR, 0.3))
-        for each in self._kept:
-            self._add(each)
+            self._kept.append(self._grown(_BRAIN, made.brain, BRAIN_COLOUR, 0.3))
+        self._kept.append(self._grown(_EDGES, made.structure, EDGE_COLOUR, 0.9))
+        self.hide_previews()
+        return self._kept[-1]
+
+    def _grown(self, preview: str, image: LabelVolume, colour: str, opacity: float) -> Labels:
+        layer = self._previews.pop(preview, None)
+        if layer is None or layer not in self.viewer.layers:
+            layer = _layer(image, colour, opacity)
+            self._add(layer)
+            return layer
+        _turn_into(layer, image)
+        layer.name = image.name
+        layer.visible = True
         return layer
 
     def _preview(self, name: str, array: Any, plane: Plane, colour: str, opacity: float) -> None:
         layer = self._previews.get(name)
-        if layer is not None and (layer not in self.viewer.layers or array is None):
-            self._remove(self._previews.pop(name))
+        if layer is not None and layer not in self.viewer.layers:  # the user removed it
             layer = None
         if array is None:
+            if layer is not None:
+                layer.visible = False
             return
         grid = plane.volume.grid
         image = LabelVolume(array[np.newaxis], slab_of(grid, plane.index), name)
         fresh = _layer(image, colour, opacity) if layer is None else layer
         if layer is not None:
-            layer.data = image.display
-            layer.metadata = layer_tuple(image)[1]["metadata"]
+            _turn_into(layer, image)
         z, *rest = placed(grid)["translate"]  # as the scan is shown: an oblique one along its own axes
         fresh.translate = (z + plane.index * grid.display.spacing[0], *rest)
+        fresh.visible = True
         if layer is None:
             self._previews[name] = fresh
             self._add(fresh)
@@ -121,14 +139,24 @@ class StructureLayers:
 
 
 def _layer(image: LabelVolume, colour: str, opacity: float) -> Labels:
-    data, attributes, _ = layer_tuple(image)
-    record = image.source.synthetic
-    if record is not None:  # of a synthetic scan: marked and saved as made by a model, like the scan
-        tag = Tag("source map", image.grid, image.source, provenance=record, labels=dict(image.labels))
-        attributes["metadata"] = tag.as_metadata()
-    attributes["opacity"] = opacity
     colours = DirectLabelColormap(color_dict={None: "transparent", 0: "transparent", 1: colour})
-    return Labels(data, colormap=colours, **attributes)
+    attributes = {**placed(image.grid), "metadata": _metadata(image), "name": image.name}
+    return Labels(image.display, colormap=colours, opacity=opacity, **attributes)
+
+
+def _turn_into(layer: Labels, image: LabelVolume) -> None:
+    """Make a layer show another image; its name and colours stay."""
+    layer.data = image.display
+    place = placed(image.grid)
+    layer.scale, layer.translate = place["scale"], place["translate"]
+    layer.metadata = _metadata(image)
+
+
+def _metadata(image: LabelVolume) -> dict[str, Any]:
+    """Return the layer metadata; a map of a synthetic scan is marked and saved as the scan is."""
+    record = image.source.synthetic
+    kind = "labels" if record is None else "source map"
+    return Tag(kind, image.grid, image.source, provenance=record, labels=dict(image.labels)).as_metadata()
 
 
 def slab_of(grid: Grid, index: int) -> Grid:

@@ -167,19 +167,21 @@ class StructurePresenter:
             self._soon.start()
         else:
             self._rest()
+            self.layers.drop_previews()
 
     def _rest(self) -> None:
+        """Draw no preview until something is changed."""
         self._following = False
         self._soon.stop()
         self.session.forget_preview()
-        self.layers.drop_previews()
         self._dock.panel.show_share(None)
 
     def _preview(self) -> None:
         volume = self.session.volume
         shown = None if volume is None else self.layers.displayed_slice(volume)
         if shown is None:
-            self.layers.drop_previews()
+            self.session.forget_preview()
+            self.layers.hide_previews()
             self._dock.panel.show_share(None)
         else:
             self.session.preview(shown)
@@ -205,7 +207,7 @@ class StructurePresenter:
         self._dock.explain(can_keep=no_scan is None)
 
     def _show_map(self, made: StructureMap) -> None:
-        self._rest()  # until something is changed: the kept map is not covered by its own preview
+        self._rest()  # the kept map is not covered by its own preview
         self.layers.keep(made, with_brain=self._dock.panel.brain.isChecked())
 
     # ------------------------------------------------------------------ what the viewer says
