@@ -24,14 +24,28 @@ def pairs(inputs: Sequence[str], outputs: Sequence[str]) -> list[tuple[tuple[str
 
 
 def synthesise(
-    predictor: Predictor, patient: Prepared, requests: Sequence[tuple[tuple[str, ...], str]], batch: int = 8
+    predictor: Predictor,
+    patient: Prepared,
+    requests: Sequence[tuple[tuple[str, ...], str]],
+    batch: int = 8,
+    planes: NDArray[np.intp] | None = None,
 ) -> dict[tuple[tuple[str, ...], str], NDArray[np.float32]]:
     """Synthesise a prepared patient for several (subset, target) requests, encoding each input once.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    patient : Prepared
+    requests : sequence of (subset, target)
+    batch : int
+        Slices at a time.
+    planes : ndarray of int, shape (n,), optional
+        The axial slices to make; by default all that show brain.
 
     Returns
     -------
     dict of request to ndarray, (S, A, R) float32
-        Normalised units, 0 outside the brain.
+        Normalised units, 0 outside the brain and on the other slices.
     """
     depth, height, width = patient.mask.shape
     made = {request: np.zeros((depth, height, width), np.float32) for request in requests}
@@ -39,23 +53,28 @@ def synthesise(
     for subset, target in requests:
         subsets.setdefault(subset, []).append(target)
     used = sorted({contrast for subset in subsets for contrast in subset})
-    for planes, stacks in _batches(patient, used, predictor.neighbours, predictor.multiple, batch):
+    wanted = np.flatnonzero(patient.mask.any(axis=(1, 2))) if planes is None else planes
+    for some, stacks in _batches(patient, used, wanted, predictor, batch):
         latents = {c: predictor.encode(c, torch.from_numpy(stack)) for c, stack in stacks.items()}
         for subset, targets in subsets.items():
             decoded = predictor.decode({c: latents[c] for c in subset}, targets)
             for target in targets:
                 image = decoded[target].cpu().numpy()[:, :height, :width]
-                made[subset, target][planes] = image * patient.mask[planes]
+                made[subset, target][some] = image * patient.mask[some]
     return made
 
 
 def _batches(
-    patient: Prepared, contrasts: Sequence[str], neighbours: int, multiple: int, batch: int
-) -> Iterator[tuple[NDArray[np.int64], dict[str, NDArray[np.float32]]]]:
-    brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    pad = [(0, -size % multiple) for size in patient.mask.shape[1:]]
-    for start in range(0, len(brain), batch):
-        planes = brain[start : start + batch]
+    patient: Prepared,
+    contrasts: Sequence[str],
+    wanted: NDArray[np.intp],
+    predictor: Predictor,
+    batch: int,
+) -> Iterator[tuple[NDArray[np.intp], dict[str, NDArray[np.float32]]]]:
+    neighbours = predictor.neighbours
+    pad = [(0, -size % predictor.multiple) for size in patient.mask.shape[1:]]
+    for start in range(0, len(wanted), batch):
+        planes = wanted[start : start + batch]
         around = planes[:, None] + np.arange(-neighbours, neighbours + 1)
         around = np.clip(around, 0, len(patient.mask) - 1)
         stacks = {}

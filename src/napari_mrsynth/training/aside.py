@@ -1,0 +1,119 @@
+"""What a fine-tuning keeps aside to judge itself by: a patient, or slices of the only one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.training.prepared import Prepared
+
+BLOCK, EVERY = 8, 4
+"""With one patient, of every four blocks of at most eight slices the last one is kept aside."""
+
+MEASURED_SLICES = 24
+"""At most so many slices of what is kept aside are synthesised, spread evenly."""
+
+
+@dataclass(frozen=True)
+class Aside:
+    """Patients to learn from, and one on some slices of whom the result is measured.
+
+    Invariant: no slice is on both sides, nor next to one of the other side as far as the network sees.
+
+    Attributes
+    ----------
+    learn : tuple of Prepared
+    judge : Prepared
+    planes : ndarray of int, shape (n,)
+        Axial slices of `judge` that are measured.
+    by_slices : bool
+        Whether `judge` is also learnt from, on other slices: its error then flatters.
+    """
+
+    learn: tuple[Prepared, ...]
+    judge: Prepared
+    planes: NDArray[np.intp]
+    by_slices: bool = False
+
+    @property
+    def words(self) -> str:
+        """Say what is kept aside."""
+        if self.by_slices:
+            return (
+                f"every fourth block of slices of {self.judge.subject}, the only patient: "
+                "their error says little about other patients"
+            )
+        return f"the patient {self.judge.subject}"
+
+
+def keep_aside(patients: Sequence[Prepared], seen: Collection[str], neighbours: int, scratch: Path) -> Aside:
+    """Keep the last patient aside whom the parent model has not learnt from, or slices of the only one.
+
+    Parameters
+    ----------
+    patients : sequence of Prepared
+        All with the same contrasts, in the order they were given.
+    seen : collection of str
+        Hashes of the patients that the parent model learnt from.
+    neighbours : int
+        Slices that the network sees on each side.
+    scratch : Path
+        A folder for the slices that are learnt from.
+
+    Raises
+    ------
+    InputError
+        If two of them are one patient, or the only one has too few slices.
+    """
+    prints: dict[str, str] = {}
+    for patient in patients:
+        sha256 = patient.record()["sha256"]
+        if sha256 in prints:
+            raise InputError(
+                f"{prints[sha256]} and {patient.subject} are the same scans.", hint="Give each patient once."
+            )
+        prints[sha256] = patient.subject
+    if len(patients) == 1:
+        return _by_slices(patients[0], neighbours, scratch)
+    unseen = [patient for patient in patients if patient.record()["sha256"] not in seen]
+    judge = (unseen or list(patients))[-1]
+    brain = np.flatnonzero(judge.mask.any(axis=(1, 2)))
+    return Aside(tuple(p for p in patients if p is not judge), judge, _spread(brain))
+
+
+def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:
+    brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
+    block = max(1, min(BLOCK, len(brain) // (2 * EVERY)))
+    kept = brain[np.arange(len(brain)) // block % EVERY == EVERY - 1]
+    gap = 2 * neighbours + 1  # a slice and all that was seen with it
+    near = np.unique(kept[:, None] + np.arange(-gap, gap + 1))
+    mask = np.array(patient.mask)
+    mask[near[(near >= 0) & (near < len(mask))]] = False
+    if not kept.size or not mask.any():
+        raise InputError(
+            f"{patient.subject} has {len(brain)} slices with brain: too few to keep some aside.",
+            hint="Give more than one patient.",
+        )
+    return Aside((_with_mask(patient, mask, scratch),), patient, _spread(kept), by_slices=True)
+
+
+def _with_mask(patient: Prepared, mask: NDArray[np.bool_], scratch: Path) -> Prepared:
+    """Keep the patient again with a smaller brain mask: what lies outside it is never drawn."""
+    folder = scratch / "learnt-slices"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(patient.folder / "volumes.npy", folder / "volumes.npy")
+    np.save(folder / "mask.npy", mask)
+    (folder / "meta.json").write_text(json.dumps(patient.meta), encoding="utf-8")
+    return Prepared(patient.subject, folder)
+
+
+def _spread(planes: NDArray[np.intp]) -> NDArray[np.intp]:
+    count = min(len(planes), MEASURED_SLICES)
+    return planes[np.linspace(0, len(planes) - 1, count).round().astype(np.intp)]

@@ -1,0 +1,124 @@
+"""A fine-tuned model becomes a bundle whose card names its parent, its patients by hash, and what changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_mrsynth import __version__
+from napari_mrsynth.bundles import Card, save_bundle
+from napari_mrsynth.training.adapt import Pace
+from napari_mrsynth.training.aside import Aside
+from napari_mrsynth.training.export import stored_state
+from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.transfer import Transfer
+
+
+@dataclass(frozen=True)
+class Child:
+    """A network that went on learning from a parent's.
+
+    Attributes
+    ----------
+    parent : Card
+    transfer : Transfer
+        With the network that learnt.
+    pace : Pace
+    aside : Aside
+        Who was learnt from, and what was kept aside.
+    errors : mapping of str to (float, float)
+        ``T1w+T2w>FLAIR`` -> normalised mean squared error on what was kept aside, before and after.
+    """
+
+    parent: Card
+    transfer: Transfer
+    pace: Pace
+    aside: Aside
+    errors: Mapping[str, tuple[float, float]]
+
+    def save(self, out: Path | None, bundle_id: str, parts: str) -> Path:
+        """Write the bundle and return its folder.
+
+        Parameters
+        ----------
+        out : Path, optional
+            Its folder; by default one in the user's models, named by its id.
+        bundle_id : str
+            Empty for one made from the parent and all that was learnt.
+        parts : str
+            What learnt, where nothing was added.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        added = (*self.transfer.added_inputs, *self.transfer.added_outputs)
+        learnt = f"{', '.join(added)} added" if added else f"{parts} fine-tuned"
+        records = [_record(patient) for patient in self.aside.learn]
+        made_of = (self.parent.weights_sha256, learnt, records, self.pace)
+        digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
+        bundle_id = bundle_id or f"{self.parent.id}-{digest[:8]}"
+        state, dtype = stored_state(self.transfer.network)
+        count = f"{len(records)} patient{'s' if len(records) > 1 else ''}"
+        card = replace(
+            self.parent,
+            id=bundle_id,
+            title=f"{self.parent.title or self.parent.id}, {learnt} on {count}",
+            network=dict(self.transfer.spec),
+            inputs=self.transfer.network.inputs,
+            outputs=self.transfer.network.outputs,
+            weights_sha256="",
+            parameters=0,
+            training=self._training(learnt, records, dtype),
+            results=self._results(),
+            data_licences=(
+                *self.parent.data_licences,
+                "Patients given by the user, known by their hashes only.",
+            ),
+        )
+        folder = out or _user_models() / bundle_id
+        save_bundle(folder, card, state)
+        return folder
+
+    def _training(self, learnt: str, records: list[dict[str, str]], dtype: str) -> dict[str, Any]:
+        return {
+            "software": f"napari-mrsynth {__version__}",
+            "parent": {"id": self.parent.id, "weights_sha256": self.parent.weights_sha256},
+            "learnt": learnt,
+            "seed": self.pace.seed,
+            "steps": self.pace.steps,
+            "batch": self.pace.batch,
+            "weights_dtype": dtype,
+            "kept_aside": [_record(self.aside.judge)],
+            "subjects": [*self.parent.training.get("subjects", ()), *records],
+        }
+
+    def _results(self) -> dict[str, Any]:
+        measured_on = (
+            "slices kept aside of the one patient who was learnt from, which says little about other patients"
+            if self.aside.by_slices
+            else "one patient kept aside"
+        )
+        return {
+            "how": f"Normalised mean squared error over the brain before and after, on {measured_on}.",
+            "fine-tuning": {
+                name: {"before": round(before, 5), "after": round(after, 5)}
+                for name, (before, after) in self.errors.items()
+            },
+        }
+
+
+def _record(patient: Prepared) -> dict[str, str]:
+    """Name a patient by the scans' hash alone: a folder's name may be a person's."""
+    sha256 = str(patient.record()["sha256"])
+    return {"id": f"own-{sha256[:8]}", "sha256": sha256}
+
+
+def _user_models() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-mrsynth", appauthor=False) / "models"

@@ -1,0 +1,232 @@
+"""Fine-tuning on a few patients: judged on what was kept aside, rolled back when that is not made better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_mrsynth.bundles import Bundle, Card, save_bundle
+from napari_mrsynth.errors import ConfigError, InputError, OutputError
+from napari_mrsynth.networks.registry import build
+from napari_mrsynth.systems import load_predictor
+from napari_mrsynth.training.adapt import Pace
+from napari_mrsynth.training.finetune import FineTune, finetune
+from napari_mrsynth.training.transfer import Addition
+from phantoms import brain_study, patient_folder
+
+CONTRASTS = ["T1w", "T2w", "FLAIR"]
+SPEC = {
+    "inputs": CONTRASTS,
+    "outputs": CONTRASTS,
+    "latent": 4,
+    "encoder": "residual",
+    "decoder": "residual",
+    "fusion": "max-mean-spread",
+    "encoder_widths": [4, 8],
+    "decoder_widths": [8, 8],
+}
+PACE = Pace(steps=40, batch=4, crop=32, lr=5e-3)
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory) -> Bundle:
+    """A network that has learnt nothing yet: any training helps it."""
+    torch.manual_seed(0)
+    network = build("anysubset", SPEC)
+    card = Card(
+        id="parent",
+        title="A parent",
+        summary="",
+        system="anysubset",
+        network={"name": "anysubset", **SPEC},
+        inputs=tuple(CONTRASTS),
+        outputs=tuple(CONTRASTS),
+        spacing_mm=6.0,
+        neighbours=0,
+        normalisation={"method": "foreground-mean"},
+        training={"subjects": [{"id": "someone", "sha256": "0" * 64}]},
+    )
+    return save_bundle(tmp_path_factory.mktemp("parent") / "parent", card, network.state_dict())
+
+
+@pytest.fixture(scope="module")
+def patients(tmp_path_factory) -> list[Path]:
+    """Three patients with four contrasts, 32 slices each; the third without FLAIR."""
+    root = tmp_path_factory.mktemp("patients")
+    folders = []
+    for number in range(3):
+        contrasts = ("T1w", "T2w", "PDw") if number == 2 else ("T1w", "T2w", "FLAIR", "PDw")
+        name = f"Jane Doe {number}"
+        study = brain_study(contrasts, shape=(24, 28, 34), spacing=(6, 6, 4), seed=number, name=name)
+        folders.append(patient_folder(root / study.name, study, naming="scan_{contrast}.nii.gz"))
+    return folders
+
+
+@pytest.fixture
+def settings(parent, patients, tmp_path) -> FineTune:
+    return FineTune(
+        parent,
+        tuple(patients[:2]),
+        parts="all",
+        pace=PACE,
+        out=tmp_path / "mine",
+        cache=str(patients[0].parent.parent / "prepared"),
+    )
+
+
+def test_the_model_is_kept_when_the_patient_kept_aside_is_made_better(settings, parent):
+    outcome = finetune(settings)
+    before, after = outcome.means
+    assert after < before
+    assert outcome.learnt_from == ("Jane Doe 0",)
+    assert outcome.kept_aside == "the patient Jane Doe 1"
+    assert len(outcome.before) == 9
+    assert outcome.bundle == settings.out
+    card = Card.load(outcome.bundle)
+    assert card.id.startswith("parent-")
+    assert card.training["parent"] == {"id": "parent", "weights_sha256": parent.card.weights_sha256}
+    assert [entry["id"][:4] for entry in card.training["subjects"]] == ["some", "own-"]
+    assert len(card.training["kept_aside"]) == 1
+    figures = card.results["fine-tuning"]["T1w>T2w"]
+    assert figures["after"] == pytest.approx(outcome.after["T1w>T2w"], abs=1e-5)
+    assert "Jane" not in (outcome.bundle / "card.yaml").read_text()
+    load_predictor(Bundle.open(outcome.bundle))
+
+
+def test_a_model_that_is_not_better_is_rolled_back_and_the_parent_kept(settings, parent):
+    state = parent.state()
+    outcome = finetune(replace(settings, pace=replace(PACE, steps=2, lr=0.0)))
+    assert outcome.rolled_back
+    assert outcome.means[0] == pytest.approx(outcome.means[1])
+    assert not settings.out.exists()
+    assert all(torch.equal(value, state[name]) for name, value in parent.state().items())
+
+
+def test_a_model_that_got_worse_is_rolled_back(settings, parent):
+    first = finetune(replace(settings, out=settings.out.parent / "first", pace=replace(PACE, steps=100)))
+    good = Bundle.open(first.bundle)
+    outcome = finetune(replace(settings, bundle=good, pace=replace(PACE, steps=3, lr=0.5)))
+    assert outcome.means[1] > outcome.means[0]
+    assert outcome.rolled_back
+    assert not settings.out.exists()
+
+
+def test_with_one_patient_slices_are_kept_aside_and_that_is_said(settings, patients):
+    outcome = finetune(replace(settings, patients=(patients[0],)))
+    assert outcome.by_slices
+    assert "slices" in outcome.kept_aside
+    assert "little about other patients" in outcome.kept_aside
+    assert "says little" in Card.load(outcome.bundle).results["how"]
+
+
+def test_slices_that_are_learnt_from_show_nothing_of_those_kept_aside(settings, patients, tmp_path):
+    from napari_mrsynth.training.aside import keep_aside
+    from napari_mrsynth.training.config import DataConfig
+    from napari_mrsynth.training.prepared import prepare
+    from napari_mrsynth.training.subjects import Subject
+
+    data = DataConfig("", contrasts=("T1w", "T2w"), spacing_mm=6.0, cache=settings.cache)
+    patient = prepare(Subject("p", patients[0]), replace(data, spacing_mm=3.0))
+    aside = keep_aside([patient], (), 1, tmp_path)
+    learnt = np.flatnonzero(aside.learn[0].mask.any(axis=(1, 2)))
+    assert learnt.size
+    assert aside.planes.size
+    assert (
+        np.abs(learnt[:, None] - aside.planes).min() > 2
+    )  # the neighbours of one are no neighbours of the other
+
+
+def test_a_patient_the_parent_knows_is_not_the_one_kept_aside(settings, patients, tmp_path):
+    first = finetune(replace(settings, patients=(patients[1], patients[0])))
+    child = Bundle.open(first.bundle)
+    again = finetune(replace(settings, bundle=child, out=tmp_path / "again"))
+    assert again.kept_aside == "the patient Jane Doe 0"
+
+
+def test_patients_who_lack_a_contrast_are_learnt_from_with_what_they_share(settings, patients):
+    outcome = finetune(replace(settings, patients=tuple(patients)))
+    assert set(outcome.before) == {"T1w>T2w", "T2w>T1w"}
+
+
+def test_an_output_is_added_and_the_rest_of_the_model_unchanged(settings, parent):
+    outcome = finetune(replace(settings, add_outputs=(Addition("PDw", "T2w"),)))
+    assert {name.partition(">")[2] for name in outcome.before} == {"PDw"}
+    card = Card.load(outcome.bundle)
+    assert card.outputs == (*CONTRASTS, "PDw")
+    assert card.training["learnt"] == "PDw added"
+    state = Bundle.open(outcome.bundle).state()
+    assert all(torch.equal(value, state[name]) for name, value in parent.state().items())
+
+
+def test_an_input_is_added_and_measured_in_every_subset_that_holds_it(settings):
+    outcome = finetune(replace(settings, add_inputs=(Addition("PDw", "T2w"),)))
+    assert all("PDw" in name.partition(">")[0] for name in outcome.before)
+    assert Card.load(outcome.bundle).inputs == (*CONTRASTS, "PDw")
+
+
+def test_a_patient_without_the_new_contrast_is_left_out_with_the_reason(settings, patients, tmp_path):
+    study = brain_study(("T1w", "T2w"), shape=(24, 28, 34), spacing=(6, 6, 4), name="lonely")
+    lonely = patient_folder(tmp_path / "lonely", study)
+    outcome = finetune(replace(settings, patients=(*patients[:2], lonely), add_outputs=(Addition("PDw"),)))
+    assert outcome.skipped == (("lonely", "has no PDw"),)
+
+
+def test_stopping_leaves_nothing_behind(settings):
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.fraction > 0.3:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        finetune(settings, stop)
+    assert not settings.out.exists()
+
+
+def test_progress_only_rises_and_ends_at_one(settings):
+    told = []
+    finetune(replace(settings, pace=replace(PACE, steps=5)), lambda progress: told.append(progress.fraction))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_the_same_seed_gives_the_same_model(settings, tmp_path):
+    first = finetune(replace(settings, out=tmp_path / "a"))
+    second = finetune(replace(settings, out=tmp_path / "b"))
+    a, b = Bundle.open(first.bundle), Bundle.open(second.bundle)
+    assert a.card.id == b.card.id
+    for name, value in a.state().items():
+        torch.testing.assert_close(value, b.state()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_six_patients_or_none_are_refused(parent, patients):
+    with pytest.raises(InputError, match="6 patients"):
+        FineTune(parent, tuple(patients * 2))
+    with pytest.raises(InputError, match="0 patients"):
+        FineTune(parent, ())
+
+
+def test_no_steps_are_refused(parent, patients):
+    with pytest.raises(ConfigError, match="0 steps"):
+        FineTune(parent, (patients[0],), pace=Pace(steps=0))
+
+
+def test_a_patient_given_twice_is_refused(settings, patients):
+    with pytest.raises(InputError, match="same scans"):
+        finetune(replace(settings, patients=(patients[0], patients[0])))
+
+
+def test_the_parent_is_never_overwritten(settings, parent):
+    with pytest.raises(OutputError, match="is the model that is fine-tuned"):
+        finetune(replace(settings, out=parent.folder))
+
+
+def test_patients_of_whom_none_can_be_used_are_refused_with_each_reason(settings, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="No patient can be used: empty: "):
+        finetune(replace(settings, patients=(tmp_path / "empty",)))
