@@ -1,0 +1,26 @@
+"""Lesions as labels: classes per disease, a library of real shapes, placing them into a patient's brain."""
+
+from napari_mrsynth.lesions.classes import LABEL_SETS, LabelSet, LesionClass, label_set
+from napari_mrsynth.lesions.conform import conform, require_inside
+from napari_mrsynth.lesions.drawing import DrawnLesion, random_lesion
+from napari_mrsynth.lesions.generation import LesionGenerator
+from napari_mrsynth.lesions.library import LesionLibrary
+from napari_mrsynth.lesions.placing import PlacedLesion, Placement, place
+from napari_mrsynth.lesions.shape import LesionShape
+
+__all__ = [
+    "LABEL_SETS",
+    "DrawnLesion",
+    "LabelSet",
+    "LesionClass",
+    "LesionGenerator",
+    "LesionLibrary",
+    "LesionShape",
+    "PlacedLesion",
+    "Placement",
+    "conform",
+    "label_set",
+    "place",
+    "random_lesion",
+    "require_inside",
+]
