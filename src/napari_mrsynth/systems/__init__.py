@@ -5,5 +5,7 @@ from napari_mrsynth.systems.predictor import Predictor, load_predictor
 
 register("anysubset", "napari_mrsynth.systems.anysubset.network:AnySubsetNetwork")
 register("anysubset-extended", "napari_mrsynth.systems.anysubset.extended:ExtendedNetwork")
+register("dedis", "napari_mrsynth.systems.direct.network:EncoderDecoder")
+register("lsdn", "napari_mrsynth.systems.direct.network:LocationSensitive")
 
 __all__ = ["Predictor", "load_predictor"]

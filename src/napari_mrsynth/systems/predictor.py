@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from napari_mrsynth.bundles import Bundle
 
-_PREDICTORS = {"anysubset": "napari_mrsynth.systems.anysubset.predictor:AnySubsetPredictor"}
+_PREDICTORS = {
+    "anysubset": "napari_mrsynth.systems.anysubset.predictor:AnySubsetPredictor",
+    "direct": "napari_mrsynth.systems.direct.predictor:DirectPredictor",
+}
 
 
 class Predictor(Protocol):
