@@ -1,1 +1,1 @@
-"""Direct synthesis: a network per set of inputs, as published before networks could do without some of them."""
+"""Direct synthesis: a network per set of inputs, none of which it can do without."""

@@ -1,4 +1,4 @@
-"""Networks that map all their inputs at once to their outputs: location-sensitive, and an encoder-decoder."""
+"""Networks that map all their inputs at once to their outputs: location-sensitive, and an encoder-decoder.
 
 Both are re-made from the ideas of their papers at the size of today's axial slices; their layer tables are
 this project's own. They are what Joyce et al. 2017 compare with (table 1).
