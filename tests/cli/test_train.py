@@ -16,12 +16,16 @@ def test_a_missing_configuration_exits_with_2(mrsynth, tmp_path):
 
 @pytest.mark.parametrize(
     ("overrides", "quoted"),
-    [(("optim.stepz=3",), "stepz"), (("optim.steps=many",), "many"), (("optim.steps",), "optim.steps")],
+    [
+        (("seed=1", "optim.stepz=3"), "stepz"),
+        (("optim.steps=many",), "many"),
+        (("optim.steps",), "optim.steps"),
+    ],
 )
 def test_a_wrong_setting_exits_with_2_and_is_quoted(mrsynth, tmp_path, overrides, quoted):
     config = tmp_path / "mine.yaml"
     config.write_text("system: anysubset\ndata: {root: .}\nnetwork: {name: anysubset}\n")
-    ended = mrsynth("train", config, *overrides, "--json")
+    ended = mrsynth("train", config, *(part for text in overrides for part in ("--set", text)), "--json")
     assert ended.code == 2
     assert ended.answer["error"]["type"] == "ConfigError"
     assert quoted in ended.answer["error"]["message"]
@@ -36,21 +40,33 @@ def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, t
         asked.append((path, overrides))
         report(Progress(0.5, "Step 50 of 100"))
         return run.RunResult(
-            tmp_path, tmp_path / "bundle", 100, (("p7", "no T2w"),), {"nmse": {"a": float("nan")}}
+            tmp_path, tmp_path / "bundle", 100, (("p7", "no T2w"),), {"nmse": {"a": float("nan")}}, 60
         )
 
     monkeypatch.setattr(run, "train", train)
-    ended = mrsynth("train", config, "optim.steps=100", "--json")
-    assert asked == [(config, ("optim.steps=100",))]
+    ended = mrsynth("train", config, "--set", "optim.steps=100", "--set", "seed=2", "--json")
+    assert asked == [(config, ("optim.steps=100", "seed=2"))]
     assert "Step 50 of 100" in ended.err
     assert ended.answer == {
         "bundle": str(tmp_path / "bundle"),
         "folder": str(tmp_path),
         "steps": 100,
+        "exported_step": 60,
         "skipped": [{"subject": "p7", "reason": "no T2w"}],
         "results": {"nmse": {"a": None}},
     }
-    assert f"--bundle {tmp_path / 'bundle'}" in mrsynth("train", config).out
+    said = mrsynth("train", config).out
+    assert f"--bundle {tmp_path / 'bundle'}" in said
+    assert "step 60" in said
+
+
+def test_only_one_of_several_processes_speaks(mrsynth, tmp_path, monkeypatch):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\n")
+    helper = run.RunResult(tmp_path, tmp_path / "bundle", 100, (), {}, leader=False)
+    monkeypatch.setattr(run, "train", lambda *_: helper)
+    ended = mrsynth("train", config, "--json")
+    assert (ended.code, ended.out) == (0, "")
 
 
 def test_a_folder_that_is_no_run_cannot_be_exported(mrsynth, tmp_path):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.config import AugmentConfig
-from napari_mrsynth.training.crops import Crops
+from napari_mrsynth.training.crops import Crops, share
 from napari_mrsynth.training.prepared import Prepared
 
 
@@ -91,3 +92,19 @@ def test_new_intensities_leave_the_background_at_zero_and_differ_between_crops()
     change = (painted / x)[..., 8:]
     assert all(not torch.allclose(change[0], other) for other in change[1:])
     assert torch.equal(repaint(x, AugmentConfig(intensity=0.0), torch.Generator().manual_seed(0)), x)
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_processes_share_every_step_and_no_crop_is_drawn_twice(world):
+    shares = [share(40, 3, 8, rank, world) for rank in range(world)]
+    assert {len(numbers) for numbers in shares} == {24 // world}
+    assert sorted(n for numbers in shares for n in numbers) == list(range(40, 64))
+    each = 8 // world
+    for step in range(3):
+        together = {n for numbers in shares for n in numbers[step * each : (step + 1) * each]}
+        assert together == set(range(40 + 8 * step, 48 + 8 * step))
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused():
+    with pytest.raises(ConfigError, match=r"optim\.batch is 8, which 3 processes"):
+        share(0, 1, 8, 0, 3)

@@ -8,60 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
 from napari_mrsynth.bundles import Bundle, Card
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.systems import load_predictor
 from napari_mrsynth.training.run import export, train
-from phantoms import affine_of, nifti_file, phantom
-
-SHAPE = (30, 36, 26)
-
-
-@pytest.fixture(scope="module")
-def patients(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("patients")
-    affine = affine_of(SHAPE, (5.0, 5.0, 5.0), "LPS")
-    for index in range(3):
-        for contrast in ("T1w", "T2w"):
-            scan = phantom(SHAPE, affine, contrast, noise=0.05, seed=index, scale=300 * (index + 1))
-            nifti_file(root / f"p{index}" / f"p{index}_{contrast}.nii.gz", scan.array, affine)
-    return root
-
-
-@pytest.fixture
-def config(patients: Path, tmp_path: Path) -> Path:
-    settings = {
-        "system": "anysubset",
-        "seed": 5,
-        "data": {
-            "root": str(patients),
-            "contrasts": ["T1w", "T2w"],
-            "spacing_mm": 5.0,
-            "cache": str(patients.parent / "prepared"),
-            "held_out": ["p2"],
-        },
-        "network": {
-            "name": "anysubset",
-            "inputs": ["T1w", "T2w"],
-            "outputs": ["T1w", "T2w"],
-            "neighbours": 1,
-            "encoder": "residual",
-            "decoder": "residual",
-            "fusion": "max-mean-spread",
-            "latent": 2,
-            "encoder_widths": [4, 4],
-            "decoder_widths": [4, 4],
-        },
-        "objective": {"squared": 1.0, "subsets": "random", "brain_only": True, "balanced": True},
-        "optim": {"steps": 6, "batch": 2, "crop": 24, "ema": 0.9, "warmup": 2},
-        "run": {"folder": str(tmp_path / "run"), "checkpoint_every": 2, "log_every": 1, "accelerator": "cpu"},
-        "card": {"id": "tiny", "title": "A tiny model"},
-    }
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return path
 
 
 def weights(bundle: Path) -> dict[str, torch.Tensor]:
@@ -102,9 +53,9 @@ def test_a_training_that_was_interrupted_ends_with_the_same_weights(config, tmp_
         torch.testing.assert_close(first[name], second[name], rtol=1e-4, atol=1e-5, msg=name)
 
 
-def test_the_prepared_cache_is_used_again(config, patients):
+def test_the_prepared_cache_is_used_again(config, cohort):
     train(config)
-    prepared = sorted((patients.parent / "prepared").glob("*/volumes.npy"))
+    prepared = sorted((cohort.parent / "prepared").glob("*/volumes.npy"))
     times = [path.stat().st_mtime_ns for path in prepared]
     train(config)
     assert [path.stat().st_mtime_ns for path in prepared] == times
@@ -114,21 +65,6 @@ def test_a_run_folder_of_another_configuration_is_refused(config):
     train(config)
     with pytest.raises(ConfigError, match=r"optim\.lr"):
         train(config, ["optim.lr=0.5"])
-
-
-def test_a_patient_that_lacks_a_contrast_is_skipped_with_the_reason(config, patients):
-    lonely = patients / "p9"
-    lonely.mkdir(exist_ok=True)
-    scan = phantom(SHAPE, affine_of(SHAPE, (5.0, 5.0, 5.0), "LPS"), "T1w")
-    nifti_file(lonely / "p9_T1w.nii.gz", scan.array, scan.grid.affine)
-    try:
-        result = train(config)
-    finally:
-        (lonely / "p9_T1w.nii.gz").unlink()
-        lonely.rmdir()
-    assert len(result.skipped) == 1
-    assert result.skipped[0][0] == "p9"
-    assert "T2w" in result.skipped[0][1]
 
 
 def test_no_usable_patient_is_refused(config):

@@ -73,3 +73,21 @@ def test_a_patient_listed_twice_is_refused(root):
 def test_no_folder_or_no_patient_is_refused(tmp_path, split):
     with pytest.raises(InputError):
         find_subjects(DataConfig(str(tmp_path / "absent" if split == "train" else tmp_path), split=split))
+
+
+def test_the_sessions_of_a_patient_are_never_parted(root):
+    (root / "subjects.tsv").write_text(
+        "subject\tsplit\tpatient\n"
+        + "".join(f"sub-{n}/ses-{k}\ttrain\t\n" for n in range(3) for k in range(2))
+        + "old/a\ttrain\tsub-0\n",
+        encoding="utf-8",
+    )
+    data = DataConfig(str(root), folds=3)
+    subjects = find_subjects(data)
+    for fold in range(3):
+        split = split_subjects(subjects, DataConfig(str(root), folds=3, fold=fold))
+        assert not {s.person for s in split.train} & {s.person for s in split.held_out}
+    with pytest.raises(InputError, match="sub-1 would be both"):
+        split_subjects(subjects, DataConfig(str(root), held_out=("sub-1/ses-0",)))
+    with pytest.raises(ConfigError, match="3 patients cannot be dealt into 4 folds"):
+        split_subjects(subjects, DataConfig(str(root), folds=4))

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Argument(metavar="KEY=VALUE", help="Values that differ from the file's: optim.steps=1000"),
+    typer.Option(
+        "--set",
+        metavar="SETTING=VALUE",
+        help="A value that differs from the file's, as in YAML: optim.steps=1000. Can be repeated.",
+    ),
 ]
 
 
@@ -29,6 +33,8 @@ def train(config: Config, overrides: Overrides = None) -> Report:
 
     with showing_progress() as show:
         outcome = run(path, tuple(overrides or ()), show)
+    if not outcome.leader:  # one of several processes speaks
+        raise typer.Exit
     return report_of(outcome)
 
 
@@ -38,10 +44,13 @@ def report_of(outcome: RunResult) -> Report:
         "bundle": outcome.bundle,
         "folder": outcome.folder,
         "steps": outcome.steps,
+        "exported_step": outcome.exported,
         "skipped": [{"subject": subject, "reason": reason} for subject, reason in outcome.skipped],
         "results": outcome.results,
     }
     lines = [f"Bundle: {outcome.bundle}", f"Steps taken: {outcome.steps}"]
+    if outcome.exported < outcome.steps:
+        lines.append(f"Exported: the weights of step {outcome.exported}, the best on the held-out patients")
     lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]
     lines.append(f"Use it with --bundle {outcome.bundle}")
     return Report(payload, "\n".join(lines))

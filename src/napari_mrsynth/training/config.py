@@ -1,27 +1,22 @@
 """Typed training configurations: dataclasses read strictly from YAML, with ``a.b=c`` overrides.
 
-An unknown key or a value of the wrong type is refused before anything else happens, and the nearest known
-names are offered.
+An unknown key or a value of the wrong type is refused before anything else happens (see
+:mod:`napari_mrsynth.training.strict`), and the nearest known names are offered.
 """
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
 from napari_mrsynth.errors import ConfigError
-
-T = TypeVar("T")
+from napari_mrsynth.training.strict import from_mapping, override
 
 _WRITE = "Write it in YAML, one `setting: value` a line; the configs folder of a system has examples."
-_CHANGE = "Change it in the configuration file, or override it with SETTING=VALUE."
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,8 @@ class DataConfig:
     root : str
         Folder of patients; a relative one is looked for from the working directory.
     table : str
-        TSV with columns ``subject`` and ``split`` within `root`; without it, every folder is ``train``.
+        TSV with columns ``subject`` and ``split`` within `root`, and ``patient`` where one person has several
+        sessions; without it, every folder is ``train``.
     split : str
         Which rows of the table are used.
     contrasts : tuple of str
@@ -43,7 +39,8 @@ class DataConfig:
     normalisation : str
         One of :data:`napari_mrsynth.preprocess.normalise.METHODS`.
     folds, fold : int
-        With `folds` > 1, fold `fold` is held out: patients are dealt by their place in the sorted list.
+        With `folds` > 1, fold `fold` is held out: patients are dealt by their place in the sorted list, all
+        sessions of one together.
     held_out : tuple of str
         Patients held out by name instead.
     cache : str
@@ -60,6 +57,51 @@ class DataConfig:
     fold: int = 0
     held_out: tuple[str, ...] = ()
     cache: str = ""
+
+
+@dataclass(frozen=True)
+class ArtefactConfig:
+    """How often an input of a training crop gets an artefact of the scanner, and how strong; none by default.
+
+    Made with TorchIO on the inputs only, never on the truth, in the plane of the slices.
+
+    Attributes
+    ----------
+    anisotropy, motion, ghosting, bias, noise, gamma : float
+        Probability per input: in-plane blurring by thick voxels, movement of the head, periodic ghosts, an
+        uneven coil, thermal noise, another contrast curve.
+    anisotropy_factor : float
+        Largest ratio of the voxels' sides.
+    motion_degrees, motion_voxels : float
+        Largest rotation and shift of the head, twice during the scan.
+    ghosting_intensity : float
+        Largest share of the ghosts in the signal.
+    bias_size : float
+        Largest coefficient of the field's polynomial (order 3), in log units.
+    noise_std : float
+        Largest standard deviation, in foreground means.
+    gamma_log : float
+        Largest logarithm of the exponent.
+    """
+
+    anisotropy: float = 0.0
+    motion: float = 0.0
+    ghosting: float = 0.0
+    bias: float = 0.0
+    noise: float = 0.0
+    gamma: float = 0.0
+    anisotropy_factor: float = 3.0
+    motion_degrees: float = 5.0
+    motion_voxels: float = 4.0
+    ghosting_intensity: float = 0.6
+    bias_size: float = 0.4
+    noise_std: float = 0.1
+    gamma_log: float = 0.3
+
+    @property
+    def any(self) -> bool:
+        """Whether any artefact is ever made."""
+        return any((self.anisotropy, self.motion, self.ghosting, self.bias, self.noise, self.gamma))
 
 
 @dataclass(frozen=True)
@@ -80,6 +122,8 @@ class AugmentConfig:
         Largest log-exponent, log-stretch about the mean, and log-amplitude of a smooth field.
     noise : float
         Largest standard deviation of added noise, in foreground means.
+    artefacts : ArtefactConfig
+        Artefacts of the scanner, in the inputs.
     """
 
     flip: float = 0.5
@@ -91,6 +135,7 @@ class AugmentConfig:
     contrast: float = 0.2
     bias: float = 0.1
     noise: float = 0.02
+    artefacts: ArtefactConfig = field(default_factory=ArtefactConfig)
 
 
 @dataclass(frozen=True)
@@ -102,7 +147,7 @@ class OptimConfig:
     steps : int
         Optimiser steps in all.
     batch : int
-        Crops per step.
+        Crops per step, over all devices together.
     crop : int
         Side of the square axial crops in voxels.
     lr, weight_decay : float
@@ -130,6 +175,28 @@ class OptimConfig:
 
 
 @dataclass(frozen=True)
+class ValidationConfig:
+    """How the training is watched on the patients that are held out; not at all by default.
+
+    Attributes
+    ----------
+    every : int
+        Steps between checks; 0 for none.
+    slices : int
+        Every how many slices one is synthesised.
+    patience : int
+        Checks without a smaller error after which the training stops; 0 for never.
+    images : bool
+        Whether each check draws inputs, made and truth into the run folder's ``samples``.
+    """
+
+    every: int = 0
+    slices: int = 4
+    patience: int = 0
+    images: bool = True
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Where the run lives and what it runs on.
 
@@ -145,6 +212,8 @@ class RunConfig:
         How many of them per node, and nodes.
     threads : int
         Processor threads; 0 leaves torch's choice.
+    workers : int
+        Processes that prepare crops ahead of the training; 0 for none.
     """
 
     folder: str = "runs/anysubset"
@@ -154,6 +223,7 @@ class RunConfig:
     devices: int = 1
     nodes: int = 1
     threads: int = 0
+    workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -179,6 +249,7 @@ class TrainConfig:
     objective: Mapping[str, Any] = field(default_factory=dict)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     run: RunConfig = field(default_factory=RunConfig)
     card: CardConfig = field(default_factory=CardConfig)
     seed: int = 0
@@ -205,104 +276,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         raise ConfigError(f"The configuration {path} cannot be read: {error}.", hint=_WRITE) from error
     if not isinstance(data, dict):
         raise ConfigError(f"The configuration {path} is not a mapping of keys to values.", hint=_WRITE)
-    for override in overrides:
-        _override(data, override)
+    for text in overrides:
+        override(data, text)
     return from_mapping(TrainConfig, data)
-
-
-def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
-    """Make a dataclass from plain data, checking every key and type.
-
-    Parameters
-    ----------
-    cls : type
-        A dataclass.
-    data : mapping
-        As YAML gives it.
-    where : str
-        Dotted place of `data` in the whole, for messages.
-
-    Raises
-    ------
-    ConfigError
-        Quoting the dotted key and the value.
-    """
-    hints = typing.get_type_hints(cls)
-    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, known))
-    values = {}
-    for name, item in known.items():
-        if name in data:
-            values[name] = _convert(hints[name], data[name], _dotted(where, name))
-        elif item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
-    return cls(**values)
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:
-    if is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where!r} is {value!r}; it holds settings of its own.", hint=_CHANGE)
-        return from_mapping(kind, value, where)
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        inner = typing.get_args(kind)[0]
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise ConfigError(f"{where!r} is {value!r}; it should be a list.", hint=_CHANGE)
-        return tuple(_convert(inner, item, where) for item in value)
-    if origin in (types.UnionType, typing.Union):
-        return value
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where!r} is {value!r}; it should be a mapping.", hint=_CHANGE)
-        return dict(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is float and isinstance(value, str):  # YAML reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.", hint=_CHANGE)
-    return value
-
-
-def _override(data: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(
-            f"The override {override!r} is not of the form a.b=value.", hint="For example: optim.steps=100"
-        )
-    *parents, last = key.strip().split(".")
-    place = data
-    for parent in parents:
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
-            raise ConfigError(
-                f"The override {override!r} goes into {parent!r}, which holds a single value.",
-                hint=f"Give {parent!r} itself a value, or name a setting that it holds.",
-            )
-    try:
-        place[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"The value of the override {override!r} cannot be read: {error}.", hint="Write it as in YAML."
-        ) from error
-
-
-def _nearest(key: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(str(key), names, n=2)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Known settings: {', '.join(names)}."
-
-
-def _dotted(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else str(key)
-
-
-def _in_words(kind: Any) -> str:
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return names.get(kind, str(kind))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.training.artefacts import Artefacts
 from napari_mrsynth.training.prepared import Prepared
 
 SMALLEST_SLICE = 400
@@ -32,20 +34,31 @@ class Crops(Dataset[dict[str, Tensor]]):
     neighbours : int
         Slices on each side, repeated at the volume's ends.
     seed : int
+    artefacts : Artefacts, optional
+        Spoil the inputs.
     """
 
     def __init__(
-        self, patients: Sequence[Prepared], count: int, crop: int, neighbours: int, seed: int
+        self,
+        patients: Sequence[Prepared],
+        count: int,
+        crop: int,
+        neighbours: int,
+        seed: int,
+        artefacts: Artefacts | None = None,
     ) -> None:
         self.patients, self.count, self.crop = list(patients), count, crop
-        self.neighbours, self.seed = neighbours, seed
+        self.neighbours, self.seed, self.artefacts = neighbours, seed, artefacts
         self._slices = [_usable_slices(patient) for patient in self.patients]
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Return ``slices`` (contrast, 1 + 2 neighbours, H, W) float32 and ``mask`` (H, W) bool."""
+        """Return ``slices`` (contrast, 1 + 2 neighbours, H, W) float32 and ``mask`` (H, W) bool.
+
+        With artefacts there are ``inputs`` too, of the shape of ``slices``.
+        """
         rng = np.random.default_rng((self.seed, index))
         which = int(rng.integers(len(self.patients)))
         patient = self.patients[which]
@@ -60,11 +73,14 @@ class Crops(Dataset[dict[str, Tensor]]):
         )
         slices = np.asarray(patient.volumes[:, planes, a0:a1, r0:r1], dtype=np.float32)
         mask = patient.mask[plane, a0:a1, r0:r1]
-        return {
+        item = {
             "slices": torch.from_numpy(np.pad(slices, ((0, 0), (0, 0), a_pad, r_pad))),
             "mask": torch.from_numpy(np.pad(mask, (a_pad, r_pad))),
             "index": torch.tensor(index),
         }
+        if self.artefacts is not None:
+            item["inputs"] = self.artefacts(item["slices"], (self.seed, index))
+        return item
 
 
 def _usable_slices(patient: Prepared) -> NDArray[np.intp]:
@@ -79,3 +95,33 @@ def _window(centre: int, size: int, crop: int) -> tuple[int, int, tuple[int, int
         return 0, size, (before, crop - size - before)
     start = min(max(centre - crop // 2, 0), size - crop)
     return start, start + crop, (0, 0)
+
+
+def share(first: int, steps: int, batch: int, rank: int = 0, world: int = 1) -> list[int]:
+    """Return the numbers of the crops that one of several processes draws, in order.
+
+    Step `s` takes the crops from ``first + s batch``; every process gets an equal run of them, so that
+    together they learn from what one process alone would have.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first crop.
+    steps, batch : int
+        How many steps, and crops per step over all processes.
+    rank, world : int
+        Which process, of how many.
+
+    Raises
+    ------
+    ConfigError
+        If the processes do not divide a batch evenly.
+    """
+    if batch % world:
+        raise ConfigError(
+            f"optim.batch is {batch}, which {world} processes cannot share evenly.",
+            hint=f"Set it to a multiple of {world}.",
+        )
+    each = batch // world
+    starts = range(first + rank * each, first + steps * batch, batch)
+    return [start + offset for start in starts for offset in range(each)]

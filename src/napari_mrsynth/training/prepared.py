@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.errors import InputError, MrsynthError, OutputError
 from napari_mrsynth.preprocess import normalise
 from napari_mrsynth.preprocess.frame import WorkingFrame
+from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
 
@@ -84,20 +87,39 @@ class Prepared:
 
 
 def prepare_all(
-    subjects: Iterable[Subject], data: DataConfig
+    subjects: Sequence[Subject], data: DataConfig, report: ProgressCallback | None = None
 ) -> tuple[list[Prepared], list[tuple[str, str]]]:
     """Prepare patients, skipping those that cannot be used.
+
+    Parameters
+    ----------
+    subjects : sequence of Subject
+    data : DataConfig
+    report : callable, optional
+        Told how far it is, before each patient that is not prepared yet.
 
     Returns
     -------
     prepared : list of Prepared
     skipped : list of (id, reason)
         Patients that lack a contrast or cannot be read.
+
+    Raises
+    ------
+    OutputError
+        If the cache cannot be written.
     """
     prepared, skipped = [], []
-    for subject in subjects:
+    watch = Stopwatch()
+    for index, subject in enumerate(subjects):
+        if report is not None and not _is_prepared(subject, data):
+            message = f"preparing {subject.id}, patient {index + 1} of {len(subjects)}"
+            left = watch.at(index / len(subjects), message).seconds_left
+            report(Progress(0.0, message, left))  # none of the training itself is done
         try:
             prepared.append(prepare(subject, data))
+        except OutputError:
+            raise  # no fault of the patient
         except MrsynthError as error:
             skipped.append((subject.id, str(error)))
     return prepared, skipped
@@ -112,16 +134,27 @@ def prepare(subject: Subject, data: DataConfig) -> Prepared:
     ------
     InputError
         If a contrast is missing, or the scans cannot be read.
+    OutputError
+        If the result cannot be kept.
     """
-    cache = Path(data.cache).expanduser() if data.cache else _default_cache()
-    folder = cache / f"{subject.id.replace('/', '_')}-{_key(subject, data)}"
+    folder = _folder(subject, data)
     if not (folder / "meta.json").is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        _write(folder, subject, data)
+        arrays, meta = _make(subject, data)
+        _keep(folder, arrays, meta)
     return Prepared(subject.id, folder)
 
 
-def _write(folder: Path, subject: Subject, data: DataConfig) -> None:
+def _is_prepared(subject: Subject, data: DataConfig) -> bool:
+    return (_folder(subject, data) / "meta.json").is_file()
+
+
+def _folder(subject: Subject, data: DataConfig) -> Path:
+    cache = Path(data.cache).expanduser() if data.cache else _default_cache()
+    return cache / f"{subject.id.replace('/', '_')}-{_key(subject, data)}"
+
+
+def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
+    """Return the arrays that are kept, by file name, and what is said of them."""
     from napari_mrsynth.io import read_patient
     from napari_mrsynth.preprocess.resample import resample
     from napari_mrsynth.preprocess.study import build_study
@@ -130,7 +163,8 @@ def _write(folder: Path, subject: Subject, data: DataConfig) -> None:
     here = {volume.contrast: volume for volume in files.volumes}
     missing = [contrast for contrast in data.contrasts if contrast not in here]
     if missing:
-        raise InputError(f"{subject.id} has no {', '.join(missing)}.")
+        unread = "".join(f"; {note}" for note in files.notes if note.startswith("left out"))
+        raise InputError(f"{subject.id} has no {', '.join(missing)}{unread}.")
     volumes = [here[contrast] for contrast in data.contrasts]
     study = build_study(volumes, name=subject.id, mask=files.mask, lesions=files.lesions)
     frame = WorkingFrame.of(study, data.spacing_mm, margin=2)
@@ -151,17 +185,32 @@ def _write(folder: Path, subject: Subject, data: DataConfig) -> None:
         "fingerprints": fingerprints,
         "mask": study.mask.how if study.mask else "",
     }
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        np.save(made / "volumes.npy", np.stack(arrays))
-        np.save(made / "mask.npy", frame.mask)
-        if study.lesions is not None:
-            lesions = resample(study.lesions, frame.grid).array  # nearest: classes are never blended
-            np.save(made / "lesions.npy", lesions.astype(np.uint8))
-        (made / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-        if not folder.exists():
-            os.replace(made, folder)
+    kept: dict[str, NDArray[np.generic]] = {"volumes": np.stack(arrays), "mask": frame.mask}
+    if study.lesions is not None:
+        lesions = resample(study.lesions, frame.grid).array  # nearest: classes are never blended
+        kept["lesions"] = lesions.astype(np.uint8)
+    return kept, meta
+
+
+def _keep(folder: Path, arrays: Mapping[str, NDArray[np.generic]], meta: Mapping[str, Any]) -> None:
+    """Write a prepared patient whole or not at all; where another process was faster, its result stays."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            made = Path(scratch) / "made"
+            made.mkdir()
+            for name, array in arrays.items():
+                np.save(made / f"{name}.npy", array)
+            (made / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+            with contextlib.suppress(OSError):
+                os.replace(made, folder)
+        if not (folder / "meta.json").is_file():
+            raise OSError(errno.EIO, "the finished files could not be moved into place")
+    except OSError as error:
+        raise OutputError(
+            f"Prepared patients cannot be kept in {folder.parent}: {error.strerror or error}.",
+            hint="Free some space there, or set data.cache to another folder.",
+        ) from error
 
 
 def _key(subject: Subject, data: DataConfig) -> str:

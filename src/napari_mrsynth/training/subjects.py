@@ -23,11 +23,24 @@ class Subject:
         Where the scans are.
     split : str
         As the table says; ``train`` without one.
+    patient : str
+        Who it is, where one person has several sessions; by default what stands before the session in a BIDS
+        id (``sub-01/ses-2`` is ``sub-01``), else the id.
     """
 
     id: str
     folder: Path
     split: str = "train"
+    patient: str = ""
+
+    @property
+    def person(self) -> str:
+        """The patient, the same for all sessions of one."""
+        if self.patient:
+            return self.patient
+        parts = self.id.split("/")
+        sessions = [i for i, part in enumerate(parts) if part.startswith("ses-")]
+        return "/".join(parts[: sessions[0]]) if sessions and sessions[0] else self.id
 
 
 @dataclass(frozen=True)
@@ -38,9 +51,12 @@ class Split:
     held_out: tuple[Subject, ...]
 
     def __post_init__(self) -> None:
-        both = sorted({s.id for s in self.train} & {s.id for s in self.held_out})
+        both = sorted({s.person for s in self.train} & {s.person for s in self.held_out})
         if both:
-            raise InputError(f"{', '.join(both)} would be both learnt from and measured on.")
+            raise InputError(
+                f"{', '.join(both)} would be both learnt from and measured on.",
+                hint="Hold out every session of a patient, or none.",
+            )
 
 
 def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
@@ -49,7 +65,7 @@ def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
     Raises
     ------
     InputError
-        If the folder or a patient of its table does not exist, or a patient is listed twice.
+        If the folder does not exist, its table cannot be read or lists a patient twice, or nobody is chosen.
     """
     root = Path(data.root).expanduser()
     if not root.is_dir():
@@ -61,7 +77,11 @@ def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
         subjects = [Subject(p.name, p) for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")]
     chosen = sorted((s for s in subjects if s.split == data.split), key=lambda s: s.id)
     if not chosen:
-        raise InputError(f"No patient of {root} is in the split {data.split!r}.")
+        splits = ", ".join(sorted({s.split for s in subjects})) or "none"
+        raise InputError(
+            f"No patient of {root} is in the split {data.split!r}.",
+            hint=f"Set data.split; the splits there are: {splits}.",
+        )
     return tuple(chosen)
 
 
@@ -76,16 +96,25 @@ def split_subjects(subjects: Sequence[Subject], data: DataConfig) -> Split:
     if data.held_out:
         unknown = sorted(set(data.held_out) - {s.id for s in subjects})
         if unknown:
-            raise ConfigError(f"data.held_out names {', '.join(unknown)}, who is not among the patients.")
+            raise ConfigError(
+                f"data.held_out names {', '.join(unknown)}, who is not among the patients.",
+                hint=f"The patients are {', '.join(s.id for s in subjects)}.",
+            )
         held = set(data.held_out)
     elif data.folds > 1:
         if not 0 <= data.fold < data.folds:
             raise ConfigError(
-                f"data.fold is {data.fold}; with {data.folds} folds it is 0 to {data.folds - 1}."
+                f"data.fold is {data.fold}; with {data.folds} folds it is 0 to {data.folds - 1}.",
+                hint="Folds are counted from 0.",
             )
-        if len(subjects) < data.folds:
-            raise ConfigError(f"{len(subjects)} patients cannot be dealt into {data.folds} folds.")
-        held = {s.id for index, s in enumerate(subjects) if index % data.folds == data.fold}
+        people = list(dict.fromkeys(s.person for s in subjects))
+        if len(people) < data.folds:
+            raise ConfigError(
+                f"{len(people)} patients cannot be dealt into {data.folds} folds.",
+                hint=f"Set data.folds to {len(people)} or fewer, or add patients.",
+            )
+        dealt = set(people[data.fold :: data.folds])
+        held = {s.id for s in subjects if s.person in dealt}
     else:
         held = set()
     return Split(tuple(s for s in subjects if s.id not in held), tuple(s for s in subjects if s.id in held))
@@ -95,11 +124,13 @@ def _from_table(root: Path, table: Path) -> list[Subject]:
     with table.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t"))
     if not rows or not {"subject", "split"} <= set(rows[0]):
-        raise InputError(f"{table} has no columns 'subject' and 'split'.")
+        raise InputError(
+            f"{table} has no columns 'subject' and 'split'.", hint="The columns are separated by tabs."
+        )
     subjects: dict[str, Subject] = {}
     for row in rows:
         name = row["subject"]
         if name in subjects:
             raise InputError(f"{table} lists {name} twice.", hint="A patient belongs to one split.")
-        subjects[name] = Subject(name, root / name, row["split"])
+        subjects[name] = Subject(name, root / name, row["split"], row.get("patient") or "")
     return list(subjects.values())

@@ -1,0 +1,143 @@
+"""What Lightning trains: batches, schedule and averaged weights, each a function of the steps taken alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L  # noqa: N812  (Lightning's own convention)
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from napari_mrsynth.training.artefacts import Artefacts
+from napari_mrsynth.training.augment import move, repaint
+from napari_mrsynth.training.checkpoints import loss_diverged, require_finite
+from napari_mrsynth.training.config import TrainConfig
+from napari_mrsynth.training.crops import Crops, share
+from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.validation import HeldOutCheck
+
+
+class Loop(L.LightningModule):  # type: ignore[misc]
+    """Draws crops, augments them, and minimises a system's cost.
+
+    Parameters
+    ----------
+    system : nn.Module
+        With ``network``, ``neighbours`` and ``cost(inputs, truth, mask, rng)``.
+    config : TrainConfig
+    patients : sequence of Prepared
+        To learn from.
+
+    Attributes
+    ----------
+    watch : HeldOutCheck or None
+        Asked after every step, once the averaged weights have moved.
+    """
+
+    watch: HeldOutCheck | None = None
+
+    def __init__(self, system: nn.Module, config: TrainConfig, patients: Sequence[Prepared]) -> None:
+        super().__init__()
+        self.system, self.config, self.patients = system, config, list(patients)
+        optim = config.optim
+        self.averaged = (
+            AveragedModel(system.network, multi_avg_fn=get_ema_multi_avg_fn(optim.ema), use_buffers=True)  # type: ignore[arg-type]
+            if optim.ema
+            else None
+        )
+        if self.averaged is not None:
+            self.averaged.requires_grad_(False)
+        artefacts = config.augment.artefacts
+        self.artefacts = Artefacts(artefacts) if artefacts.any else None
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """Where the newest checkpoint is."""
+        return Path(self.config.run.folder) / "checkpoints" / "last.ckpt"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps between checkpoints; a Lightning epoch is no more than that."""
+        return min(self.config.run.checkpoint_every, self.config.optim.steps)
+
+    def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
+        """Return the crops up to the next checkpoint, numbered from the steps taken.
+
+        Lightning's own count of epochs is not used: after resuming it may lag behind by one.
+        """
+        optim, run = self.config.optim, self.config.run
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        first = self.global_step * optim.batch
+        steps = min(self.steps_per_epoch, optim.steps - self.global_step)
+        numbers = share(first, steps, optim.batch, rank, world)
+        crops = Crops(
+            self.patients,
+            first + steps * optim.batch,
+            optim.crop,
+            int(self.system.neighbours),  # type: ignore[arg-type]
+            self.config.seed,
+            self.artefacts,
+        )
+        return DataLoader(
+            crops,
+            batch_size=optim.batch // world,
+            sampler=numbers,
+            num_workers=run.workers,
+            pin_memory=self.on_gpu,
+        )
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the cost of one augmented batch."""
+        rng = torch.Generator().manual_seed(hash((self.config.seed, int(batch["index"][0]))) % 2**63)
+        augment = self.config.augment
+        clean = batch["slices"]
+        count = clean.shape[1]
+        both = torch.cat([clean, batch["inputs"]], dim=1) if "inputs" in batch else clean
+        both, mask = move(both, batch["mask"], augment, rng)
+        truth = both[:, :count, both.shape[2] // 2]
+        seen = both[:, -count:]
+        inputs = torch.stack([repaint(x, augment, rng) for x in seen.unbind(1)], dim=1)
+        terms = self.system.cost(inputs, truth, mask, rng)  # type: ignore[operator]
+        loss: Tensor = terms["loss"]
+        if not bool(torch.isfinite(loss)):
+            raise loss_diverged(float(loss.detach()), self.global_step, self.last_checkpoint)
+        several = self.trainer.world_size > 1
+        self.log_dict({name: value.detach() for name, value in terms.items()}, sync_dist=several)
+        return loss
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Move the averaged weights, slowly at first; then let them be checked."""
+        if self.averaged is not None:
+            warm = 1 - 1 / (self.global_step + 1)
+            decay = min(self.config.optim.ema, warm)
+            self.averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)
+            self.averaged.update_parameters(self.system.network)  # type: ignore[arg-type]
+        if self.watch is not None:
+            self.watch.after_step(self.trainer, self.best_network)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep no checkpoint of weights that have gone wrong."""
+        require_finite(checkpoint["state_dict"], self.global_step, self.last_checkpoint)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with warm-up and, where asked for, a cosine to zero."""
+        optim = self.config.optim
+        optimiser = torch.optim.AdamW(self.system.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+
+        def rate(step: int) -> float:
+            warm = min(1.0, (step + 1) / max(optim.warmup, 1))
+            done = step / max(optim.steps, 1)
+            return warm * (0.5 * (1 + math.cos(math.pi * min(done, 1.0))) if optim.cosine else 1.0)
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @property
+    def best_network(self) -> nn.Module:
+        """The network to export: the averaged one where there is one."""
+        return self.averaged.module if self.averaged is not None else self.system.network  # type: ignore[return-value]

@@ -1,0 +1,146 @@
+"""The run folder: everything that is needed to repeat a training, or to go on with it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from napari_mrsynth import __version__
+from napari_mrsynth.errors import ConfigError, InputError, OutputError
+from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.training.config import TrainConfig, load_config
+from napari_mrsynth.training.material import changed_patients
+
+FREE = ("run.", "card.", "validation.", "data.root", "data.cache", "data.table")
+"""Settings that may change when a run is resumed: where things are, what is watched, what the card says."""
+
+_PACKAGES = ("torch", "lightning", "numpy", "scipy", "nibabel", "SimpleITK", "dipy", "torchio", "safetensors")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a training keeps its things.
+
+    Attributes
+    ----------
+    path : Path
+        Holds ``config.yaml``, ``patients.json``, ``environment.json``, ``held_out.json``, and the folders
+        ``checkpoints``, ``log``, ``tensorboard``, ``samples`` and ``bundle``.
+    """
+
+    path: Path
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the smallest error on the held-out patients; only where that is watched."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    def claim(self, config: TrainConfig) -> None:
+        """Write the configuration, or check that it is the one already there.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be made.
+        ConfigError
+            If a run with other settings lives there; settings in `FREE` may differ.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The run folder “{self.path}” cannot be made: {error.strerror}.",
+                hint="Set run.folder to another one.",
+            ) from error
+        written = _plain(config)
+        path = self.path / "config.yaml"
+        if path.is_file():
+            changed = sorted(_differences(_plain(load_config(path)), written))
+            changed = [key for key in changed if not key.startswith(FREE)]
+            if changed:
+                raise ConfigError(
+                    f"The run folder {self.path} belongs to a run with another {', '.join(changed)}.",
+                    hint="Choose another run.folder, or resume with the configuration that is in the folder.",
+                )
+        with replacing(path) as temporary:
+            text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+            Path(temporary).write_text(text, encoding="utf-8")
+
+    def remember(self, records: Mapping[str, Any]) -> None:
+        """Write who is learnt from and who is held out, or check that they are the ones the run began with.
+
+        Raises
+        ------
+        InputError
+            Naming the patients that changed.
+        """
+        path = self.path / "patients.json"
+        if path.is_file() and self.last.is_file():
+            changed = changed_patients(json.loads(path.read_text(encoding="utf-8")), records)
+            if changed:
+                raise InputError(
+                    f"The run in {self.path} began with other patients or scans: {', '.join(changed)}.",
+                    hint="Give it back the scans it began with, or choose another run.folder.",
+                )
+        self.write("patients.json", records)
+
+    def describe(self, config: TrainConfig) -> None:
+        """Write what the training runs on and with: versions, seed, machine, threads, precision."""
+        import torch
+
+        self.write(
+            "environment.json",
+            {
+                "napari-mrsynth": __version__,
+                "python": platform.python_version(),
+                **{name: _version(name) for name in _PACKAGES},
+                "system": platform.platform(),
+                "processor": platform.processor() or platform.machine(),
+                "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+                "threads": torch.get_num_threads(),
+                "accelerator": config.run.accelerator,
+                "devices": config.run.devices,
+                "nodes": config.run.nodes,
+                "precision": config.optim.precision,
+                "seed": config.seed,
+            },
+        )
+
+    def write(self, name: str, data: Any) -> None:
+        """Write plain data as JSON, whole or not at all."""
+        with replacing(self.path / name) as temporary:
+            Path(temporary).write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return plain
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _differences(first: Any, second: Any, where: str = "") -> list[str]:
+    if isinstance(first, dict) and isinstance(second, dict):
+        found = []
+        for key in {*first, *second}:
+            place = f"{where}.{key}" if where else str(key)
+            found += _differences(first.get(key), second.get(key), place)
+        return found
+    return [] if first == second else [where]

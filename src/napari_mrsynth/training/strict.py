@@ -1,0 +1,123 @@
+"""Plain data into dataclasses, strictly: an unknown key or an ill-typed value is refused by its name."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import yaml
+
+from napari_mrsynth.errors import ConfigError
+
+T = TypeVar("T")
+
+_CHANGE = "Change it in the configuration file, or override it with --set SETTING=VALUE."
+
+
+def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
+    """Make a dataclass from plain data, checking every key and type.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass.
+    data : mapping
+        As YAML gives it.
+    where : str
+        Dotted place of `data` in the whole, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Quoting the dotted key and the value.
+    """
+    hints = typing.get_type_hints(cls)
+    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    for key in data:
+        if key not in known:
+            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, known))
+    values = {}
+    for name, item in known.items():
+        if name in data:
+            values[name] = _convert(hints[name], data[name], _dotted(where, name))
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
+    return cls(**values)
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where!r} is {value!r}; it holds settings of its own.", hint=_CHANGE)
+        return from_mapping(kind, value, where)
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        inner = typing.get_args(kind)[0]
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ConfigError(f"{where!r} is {value!r}; it should be a list.", hint=_CHANGE)
+        return tuple(_convert(inner, item, where) for item in value)
+    if origin in (types.UnionType, typing.Union):
+        return value
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where!r} is {value!r}; it should be a mapping.", hint=_CHANGE)
+        return dict(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is float and isinstance(value, str):  # YAML reads 1e-3 as text
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.", hint=_CHANGE)
+    return value
+
+
+def override(data: dict[str, Any], text: str) -> None:
+    """Change plain data in place as ``a.b=c`` says, `c` read as YAML.
+
+    Raises
+    ------
+    ConfigError
+        If `text` is of another form, or goes into a single value.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(
+            f"The override {text!r} is not of the form a.b=value.", hint="For example: optim.steps=100"
+        )
+    *parents, last = key.strip().split(".")
+    place = data
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise ConfigError(
+                f"The override {text!r} goes into {parent!r}, which holds a single value.",
+                hint=f"Give {parent!r} itself a value, or name a setting that it holds.",
+            )
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"The value of the override {text!r} cannot be read: {error}.", hint="Write it as in YAML."
+        ) from error
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(str(key), names, n=2)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Known settings: {', '.join(names)}."
+
+
+def _dotted(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _in_words(kind: Any) -> str:
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return names.get(kind, str(kind))

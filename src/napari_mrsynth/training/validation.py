@@ -1,0 +1,128 @@
+"""A training watched on patients it does not learn from: error, best checkpoint, early stop, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning as L  # noqa: N812  (Lightning's own convention)
+import numpy as np
+from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
+from torch import nn
+
+from napari_mrsynth.training.config import TrainConfig
+from napari_mrsynth.training.curve import Curve
+from napari_mrsynth.training.measure import Pair, nmse_table
+from napari_mrsynth.training.prepared import Prepared
+
+
+@dataclass(frozen=True)
+class Thinned(Prepared):
+    """A prepared patient of whom only every `every`-th slice counts; those beside it are still read."""
+
+    every: int = 1
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Brain in the chosen slices, (S, A, R) bool."""
+        mask = np.array(Prepared(self.subject, self.folder).mask)
+        brain = np.flatnonzero(mask.any(axis=(1, 2)))
+        chosen = brain[len(brain) // 2 % self.every :: self.every]
+        mask[np.setdiff1d(np.arange(len(mask)), chosen)] = False
+        return mask
+
+
+def few_pairs(inputs: Sequence[str], outputs: Sequence[str]) -> list[Pair]:
+    """List what a check synthesises: every output from all other inputs, and from one of them alone."""
+    found: list[Pair] = []
+    for place, target in enumerate(outputs):
+        others = tuple(contrast for contrast in inputs if contrast != target)
+        if others:
+            alone = (others[place % len(others)],)
+            found += [(others, target), (alone, target)] if len(others) > 1 else [(others, target)]
+    return found
+
+
+class HeldOutCheck(Callback):  # type: ignore[misc]
+    """Measures the averaged network every so many steps; keeps the best checkpoint; may end the training.
+
+    The training calls :meth:`after_step` itself, once the averaged weights have moved. What is known survives
+    in the checkpoints, so that a resumed training stops where an uninterrupted one would have.
+
+    Parameters
+    ----------
+    patients : sequence of Prepared
+        Held out.
+    config : TrainConfig
+    folder : Path
+        The run folder.
+    """
+
+    def __init__(self, patients: Sequence[Prepared], config: TrainConfig, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        self.patients = [Thinned(p.subject, p.folder, config.validation.slices) for p in patients]
+        self.best, self.since = float("inf"), 0
+        self._curve: Curve | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the error has not fallen for as many checks as the patience allows."""
+        patience = self.config.validation.patience
+        return 0 < patience <= self.since
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training must know."""
+        return {"best": self.best, "since": self.since}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what an interrupted training knew."""
+        self.best, self.since = float(state_dict["best"]), int(state_dict["since"])
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the table, and end at once where the patience was used up before."""
+        if trainer.is_global_zero:
+            self._curve = Curve(self.folder / "log" / "held_out.csv", trainer.global_step + 1)
+        trainer.should_stop = trainer.should_stop or self.exhausted
+
+    def after_step(self, trainer: L.Trainer, network: nn.Module) -> None:
+        """Check where a check is due.
+
+        Parameters
+        ----------
+        trainer : lightning.Trainer
+        network : nn.Module
+            To be measured, with ``inputs`` and ``outputs``; left as it is.
+        """
+        step = trainer.global_step
+        if step % self.config.validation.every and step != trainer.max_steps:
+            return
+        error = float(trainer.strategy.broadcast(self._measure(trainer, network, step)))
+        if error < self.best:
+            self.best, self.since = error, 0
+            trainer.save_checkpoint(self.folder / "checkpoints" / "best.ckpt")
+        else:
+            self.since += 1
+        trainer.should_stop = trainer.should_stop or self.exhausted
+
+    def _measure(self, trainer: L.Trainer, network: nn.Module, step: int) -> float:
+        """Return the mean error over patients and pairs; NaN in helping processes."""
+        if not trainer.is_global_zero:
+            return float("nan")
+        wanted = few_pairs(network.inputs, network.outputs)  # type: ignore[arg-type]
+        table = nmse_table(self.config.system, network, self.patients, wanted)
+        means = {name: float(np.mean(list(errors.values()))) for name, errors in table.items()}
+        error = float(np.mean(list(means.values())))
+        if self._curve is not None:
+            self._curve.add(step, {"nmse": error, **means})
+        for logger in trainer.loggers[1:]:
+            logger.log_metrics({"held_out_nmse": error}, step)
+        if self.config.validation.images:
+            from napari_mrsynth.training.samples import draw_sample
+
+            path = self.folder / "samples" / f"step-{step:06d}.png"
+            draw_sample(path, self.config.system, network, self.patients[0], f"step {step}, NMSE {error:.4f}")
+        return error

@@ -1,0 +1,189 @@
+"""What a training does with patients, folders and settings that are not as they should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from napari_mrsynth.errors import ConfigError, InputError, MrsynthError, OutputError
+from napari_mrsynth.training.config import DataConfig, load_config
+from napari_mrsynth.training.material import gather
+from napari_mrsynth.training.run import train
+from phantoms import affine_of, nifti_file, phantom
+
+SHAPE = (30, 36, 26)
+
+
+@pytest.fixture
+def mine(cohort: Path, tmp_path: Path) -> Path:
+    """A copy of the cohort that a test may damage."""
+    return Path(shutil.copytree(cohort, tmp_path / "mine"))
+
+
+def data(root: Path, **changes: object) -> DataConfig:
+    return DataConfig(
+        str(root),
+        contrasts=("T1w", "T2w"),
+        spacing_mm=5.0,
+        cache=str(root.parent / "prepared-mine"),
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def scan_of(patient: Path, contrast: str) -> Path:
+    return patient / f"{patient.name}_{contrast}.nii.gz"
+
+
+def no_contrast(patient: Path) -> None:
+    scan_of(patient, "T2w").unlink()
+
+
+def truncated(patient: Path) -> None:
+    path = scan_of(patient, "T2w")
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def text(patient: Path) -> None:
+    scan_of(patient, "T2w").write_text("not an image")
+
+
+def empty(patient: Path) -> None:
+    for path in patient.iterdir():
+        path.unlink()
+
+
+def constant(patient: Path) -> None:
+    scan = phantom(SHAPE, affine_of(SHAPE, (5.0, 5.0, 5.0), "LPS"), "T2w")
+    nifti_file(scan_of(patient, "T2w"), scan.array * 0, scan.grid.affine)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (no_contrast, "p1 has no T2w"),
+        (truncated, "p1_T2w.nii.gz"),
+        (text, "p1_T2w.nii.gz"),
+        (empty, "p1"),
+        (constant, "T2w"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_patient_that_cannot_be_used_is_skipped_with_the_reason(
+    mine: Path, damage: Callable[[Path], None], says: str
+) -> None:
+    damage(mine / "p1")
+    material = gather(data(mine))
+    assert [p.subject for p in material.patients] == ["p0", "p2"]
+    ((name, reason),) = material.skipped
+    assert name == "p1"
+    assert says in reason
+
+
+def test_a_patient_of_the_table_who_is_not_there_is_skipped_with_the_reason(mine: Path) -> None:
+    (mine / "subjects.tsv").write_text("subject\tsplit\np0\ttrain\np7\ttrain\n")
+    material = gather(data(mine))
+    assert [name for name, _ in material.skipped] == ["p7"]
+    assert "p7" in material.skipped[0][1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "says"),
+    [
+        ({"contrasts": ["T1w", "T2w", "CT"]}, InputError, "No patient can be used: p0: p0 has no CT"),
+        ({"folds": 5}, ConfigError, "3 patients cannot be dealt into 5 folds"),
+        ({"folds": 3, "fold": 3}, ConfigError, "data.fold is 3; with 3 folds it is 0 to 2"),
+        ({"held_out": ["p8"]}, ConfigError, "p8, who is not among the patients"),
+        ({"held_out": ["p0", "p1", "p2"]}, InputError, "No patient can be used"),
+        ({"split": "best"}, InputError, "in the split 'best'"),
+    ],
+)
+def test_patients_that_cannot_be_split_as_asked_are_refused(
+    cohort: Path, changes: dict[str, object], kind: type[MrsynthError], says: str
+) -> None:
+    settings = {"contrasts": ("T1w", "T2w"), "spacing_mm": 5.0, "cache": str(cohort.parent / "prepared")}
+    with pytest.raises(kind, match=says):
+        gather(DataConfig(str(cohort), **{**settings, **changes}))  # type: ignore[arg-type]
+
+
+def test_a_held_out_patient_who_cannot_be_used_is_not_passed_over(mine: Path) -> None:
+    no_contrast(mine / "p2")
+    with pytest.raises(InputError, match="held out can be used: p2: p2 has no T2w"):
+        gather(data(mine, held_out=("p2",)))
+
+
+def test_a_copy_of_a_learnt_patient_cannot_be_held_out(mine: Path) -> None:
+    for contrast in ("T1w", "T2w"):
+        (mine / "p9").mkdir(exist_ok=True)
+        shutil.copy(scan_of(mine / "p0", contrast), scan_of(mine / "p9", contrast))
+    with pytest.raises(InputError, match=r"of p9, who is held out, is also a scan of p0"):
+        gather(data(mine, held_out=("p9",)))
+    assert len(gather(data(mine, held_out=("p0", "p9"))).held_out) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault_of_the_patients(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    bad = DataConfig(
+        str(cohort), contrasts=("T1w", "T2w"), spacing_mm=5.0, cache=str(tmp_path / "file" / "cache")
+    )
+    with pytest.raises(OutputError, match="Prepared patients cannot be kept"):
+        gather(bad)
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"network": {"encodr": "unet"}}, "encodr"),
+        ({"network": {"encoder": "vnet"}}, "vnet"),
+        ({"network": {"outputs": ["CT"]}}, "CT, which data.contrasts does not list"),
+        ({"objective": {"sqared": 1.0}}, "sqared"),
+    ],
+)
+def test_a_wrong_network_or_objective_is_refused_before_anything_is_made(
+    written: Callable[..., Path], tmp_path: Path, section: dict[str, dict[str, object]], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        train(written(**section))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_of_another_configuration_is_refused(config: Path) -> None:
+    train(config)
+    with pytest.raises(ConfigError, match=r"optim\.lr"):
+        train(config, ["optim.lr=0.5"])
+
+
+def test_a_run_is_not_resumed_with_other_patients(
+    written: Callable[..., Path], mine: Path, tmp_path: Path
+) -> None:
+    config = written(data={"root": str(mine), "cache": str(tmp_path / "cache")})
+    train(config)
+    moved = mine.rename(tmp_path / "elsewhere")
+    train(config, [f"data.root={moved}"])  # the same scans in another place are the same
+    scan = phantom(SHAPE, affine_of(SHAPE, (5.0, 5.0, 5.0), "LPS"), "T2w", seed=9)
+    nifti_file(scan_of(moved / "p1", "T2w"), scan.array, scan.grid.affine)
+    with pytest.raises(InputError, match=r"began with other patients or scans: p1"):
+        train(config, [f"data.root={moved}"])
+
+
+def test_a_run_of_an_earlier_version_that_knew_fewer_settings_is_resumed(config: Path) -> None:
+    folder = train(config).folder
+    path = folder / "config.yaml"
+    kept = [line for line in path.read_text().splitlines() if "workers" not in line]
+    path.write_text("\n".join(kept))
+    (folder / "patients.json").unlink()
+    assert train(config).steps == 6
+
+
+def test_the_run_folder_says_what_the_run_was_made_with(config: Path) -> None:
+    folder = train(config).folder
+    environment = json.loads((folder / "environment.json").read_text())
+    assert {"napari-mrsynth", "python", "torch", "lightning", "numpy", "seed", "threads"} <= set(environment)
+    patients = json.loads((folder / "patients.json").read_text())
+    assert [p["id"] for p in patients["train"]] == ["p0", "p1"]
+    assert [p["id"] for p in patients["held_out"]] == ["p2"]
+    assert all(len(p["sha256"]) == 64 for p in patients["train"] + patients["held_out"])
+    assert load_config(folder / "config.yaml").seed == 5

@@ -1,0 +1,127 @@
+"""A training watched on held-out patients: figures, best checkpoint, early stop, pictures, resuming."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_mrsynth.bundles import Card
+from napari_mrsynth.training.checkpoints import step_of
+from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.material import gather
+from napari_mrsynth.training.run import export, train
+from napari_mrsynth.training.validation import HeldOutCheck, Thinned, few_pairs
+
+
+def held_out(folder: Path) -> dict[int, float]:
+    with (folder / "log" / "held_out.csv").open(newline="") as lines:
+        return {int(row["step"]): float(row["nmse"]) for row in csv.DictReader(lines)}
+
+
+@pytest.fixture
+def patient(cohort: Path):
+    data = DataConfig(
+        str(cohort), contrasts=("T1w", "T2w"), spacing_mm=5.0, cache=str(cohort.parent / "prepared")
+    )
+    return gather(data).patients[0]
+
+
+def test_a_check_looks_at_every_kth_slice_of_the_brain(patient):
+    whole = np.flatnonzero(patient.mask.any(axis=(1, 2)))
+    thin = np.flatnonzero(Thinned(patient.subject, patient.folder, 4).mask.any(axis=(1, 2)))
+    assert set(thin) < set(whole)
+    assert set(np.diff(thin)) == {4}
+    assert np.array_equal(Thinned(patient.subject, patient.folder, 1).mask, patient.mask)
+
+
+def test_a_check_makes_every_output_from_all_others_and_from_one():
+    pairs = few_pairs(("T1w", "T2w", "FLAIR"), ("T1w", "FLAIR"))
+    assert pairs == [
+        (("T2w", "FLAIR"), "T1w"),
+        (("T2w",), "T1w"),
+        (("T1w", "T2w"), "FLAIR"),
+        (("T2w",), "FLAIR"),
+    ]
+    assert few_pairs(("T1w",), ("T1w", "CT")) == [(("T1w",), "CT")]
+
+
+def test_checks_are_made_on_time_and_the_best_network_is_exported(written: Callable[..., Path]):
+    config = written(validation={"every": 2, "slices": 2}, optim={"steps": 7, "lr": 0.01})
+    result = train(config)
+    errors = held_out(result.folder)
+    assert list(errors) == [2, 4, 6, 7]
+    best = min(errors, key=errors.__getitem__)
+    assert step_of(result.folder / "checkpoints" / "best.ckpt") == best == result.exported
+    assert Card.load(result.bundle).training["steps"] == best
+    assert export(result.folder).exported == best
+
+
+def test_watching_does_not_change_the_training(written: Callable[..., Path], tmp_path: Path):
+    watched = train(written(validation={"every": 1}), [f"run.folder={tmp_path / 'watched'}"])
+    alone = train(written(validation={"every": 0}), [f"run.folder={tmp_path / 'alone'}"])
+    first, second = (
+        torch.load(r.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for r in (watched, alone)
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not (alone.folder / "log" / "held_out.csv").exists()
+
+
+def test_a_training_that_no_longer_improves_stops_and_stays_stopped(written: Callable[..., Path]):
+    config = written(
+        validation={"every": 2, "patience": 2, "images": False},
+        optim={"steps": 40, "lr": 0.0, "ema": 0.0, "weight_decay": 0.0},
+        network={"norm": False},
+    )
+    result = train(config)
+    assert list(held_out(result.folder)) == [2, 4, 6]  # never better than the first
+    assert (result.steps, result.exported) == (6, 2)
+    assert train(config).steps == 6
+
+
+def test_a_watched_training_that_was_interrupted_ends_with_the_same_figures(
+    written: Callable[..., Path], tmp_path: Path
+):
+    config = written(validation={"every": 2, "patience": 50}, run={"checkpoint_every": 3})
+    train(config, [f"run.folder={tmp_path / 'whole'}"])
+
+    def stop(progress):
+        if "step 5 " in progress.message:
+            raise KeyboardInterrupt
+
+    parts = [f"run.folder={tmp_path / 'parts'}"]
+    with pytest.raises(KeyboardInterrupt):
+        train(config, parts, report=stop)
+    assert list(held_out(tmp_path / "parts")) == [2, 4]
+    train(config, parts)
+    whole, resumed = held_out(tmp_path / "whole"), held_out(tmp_path / "parts")
+    assert list(resumed) == [2, 4, 6]
+    np.testing.assert_allclose(list(resumed.values()), list(whole.values()), rtol=1e-4)
+
+
+def test_the_count_of_checks_without_progress_survives_in_a_checkpoint(
+    written: Callable[..., Path], tmp_path
+):
+    from napari_mrsynth.training.config import load_config
+
+    config = load_config(written(validation={"every": 1, "patience": 3}))
+    check = HeldOutCheck([], config, tmp_path)
+    check.best, check.since = 0.5, 3
+    again = HeldOutCheck([], config, tmp_path)
+    again.load_state_dict(check.state_dict())
+    assert again.exhausted
+    assert again.best == 0.5
+
+
+def test_every_check_draws_what_went_in_what_was_made_and_what_is_true(written: Callable[..., Path]):
+    folder = train(written(validation={"every": 3})).folder
+    pictures = sorted((folder / "samples").iterdir())
+    assert [path.name for path in pictures] == ["step-000003.png", "step-000006.png"]
+    with Image.open(pictures[0]) as picture:
+        assert np.asarray(picture.convert("L")).std() > 10
