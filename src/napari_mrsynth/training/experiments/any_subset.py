@@ -7,29 +7,24 @@ made or real, is divided by its own mean over the scored part of the brain befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
-from napari_mrsynth.evaluation import score
-from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
+from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.ledger import Ledger, Row
 from napari_mrsynth.training.experiments.plan import NETWORK, QUICK_STEPS, AnySubset, Part, origin, parts_of
+from napari_mrsynth.training.experiments.scoring import Made, Pair, score_rows
+from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.subjects import Subject
-
-Pair = tuple[tuple[str, ...], str]
-Made = Iterator[tuple[Prepared, Pair, NDArray[np.float32]]]
-
-SCORED = ("brain", "healthy", "lesion")
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
         for method in settings.methods
         for pair in wanted
     }
-    tell = _Teller(report, sum(map(len, missing.values())))
+    tell = Teller(report, sum(map(len, missing.values())))
     for part in parts:
         for method in settings.methods:
             todo = {pair: missing[part.name, method, pair] for pair in wanted}
@@ -95,30 +90,11 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
             else:
                 work = _by_baseline(settings, part, method, todo)
             for patient, pair, made in work:
-                ledger.add(_rows(part, patient, method, pair, made))
+                ledger.add(score_rows(part, patient, method, pair, made))
                 tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {method}")
     judged = {(part.name, patient.subject) for part in parts for patient in part.judge}
     rows = tuple(r for r in ledger.rows if (r.part, r.patient) in judged and r.method in settings.methods)
     return Outcome(rows, data.contrasts, ledger.path, tuple(skipped))
-
-
-class _Teller:
-    """Counts the volumes that are made, and says so."""
-
-    def __init__(self, report: ProgressCallback | None, total: int) -> None:
-        self._report, self._watch, self._total, self._done = report, Stopwatch(), max(total, 1), 0
-
-    def __call__(self, message: str) -> None:
-        self._done += 1
-        if self._report is not None:
-            self._report(self._watch.at(self._done / self._total, message))
-
-    def within(self, part: str) -> ProgressCallback | None:
-        """Return a callback for a training that happens between two volumes."""
-        report, fraction = self._report, self._done / self._total
-        if report is None:
-            return None
-        return lambda inner: report(Progress(fraction, f"{part}: {inner}"))
 
 
 def _by_baseline(
@@ -141,7 +117,7 @@ def _by_network(
     data: DataConfig,
     part: Part,
     todo: Mapping[Pair, Sequence[Prepared]],
-    tell: _Teller,
+    tell: Teller,
 ) -> Made:
     """Train the part's network where there is none yet, and make the patients that are missing."""
     from napari_mrsynth.systems import load_predictor
@@ -164,7 +140,7 @@ def _by_network(
                 yield patient, pair, made
 
 
-def _trained(settings: AnySubset, part: Part, tell: _Teller) -> Bundle:
+def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
     """Train on the part's patients, or go on with a training that was interrupted."""
     from napari_mrsynth.training.run import train
 
@@ -198,43 +174,3 @@ def _require_unseen(bundle: Bundle, judged: Sequence[Prepared]) -> None:
                 f"{bundle.card.id} was trained on {patient.subject}: its error there says nothing.",
                 hint="Judge it on patients it has not seen.",
             )
-
-
-def _rows(part: Part, patient: Prepared, method: str, pair: Pair, made: NDArray[np.float32]) -> list[Row]:
-    """Score one volume on the part's slices."""
-    planes = part.planes(patient)
-    case = part.case(patient)
-    brain = case.brain[planes]
-    labels = None if case.lesions is None else case.lesions[planes]
-    if labels is not None and not (labels[brain] != 0).any():
-        labels = None
-    pred, truth = made[planes], case.scan(pair[1])[planes]
-    pred_mean = float(pred[brain].mean(dtype=np.float64))
-    if not pred_mean > 0:
-        raise InputError(f"{method} made {pair[1]} of {patient.subject} with the mean {pred_mean:.4g}.")
-    truth_mean = float(truth[brain].mean(dtype=np.float64))
-    scores = score(
-        pred / np.float32(pred_mean),
-        truth / np.float32(truth_mean),
-        brain=brain,
-        lesions=labels,
-        regions=SCORED,
-        in_plane=True,
-    )
-    return [
-        Row(
-            part=part.name,
-            patient=patient.subject,
-            method=method,
-            inputs="+".join(pair[0]),
-            target=pair[1],
-            region=region,
-            voxels=figures.voxels,
-            nmse=figures.nmse,
-            mae=figures.mae,
-            psnr=figures.psnr,
-            ssim=figures.ssim,
-            ncc=figures.ncc,
-        )
-        for region, figures in scores.regions.items()
-    ]

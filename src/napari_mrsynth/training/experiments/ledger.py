@@ -31,7 +31,8 @@ class Row:
     voxels : int
         That were scored.
     nmse, mae, psnr, ssim, ncc : float
-        With each volume divided by its own mean over the scored part of the brain.
+        With each volume divided by its own mean over the scored part of the brain, or both by the truth's
+        where the experiment says so.
     """
 
     part: str

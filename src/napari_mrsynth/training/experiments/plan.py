@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,8 @@ SCORING = 1
 
 
 @dataclass(frozen=True)
-class AnySubset:
-    """What to run.
+class Settings:
+    """What every experiment is told.
 
     Parameters
     ----------
@@ -40,14 +40,8 @@ class AnySubset:
         ``data.root=DIR`` and the like.
     folder : Path
         Where rows, trained folds and bundles are kept; a second run goes on from there.
-    bundle : Bundle, optional
-        The network judged on ``test``; by default one is trained on all of ``train``.
     folds : int
         Of the cross-validation; 0 leaves it out.
-    test : bool
-        Whether the ``test`` patients are scored.
-    methods : sequence of str
-        Of :data:`METHODS`.
     every : int
         In the cross-validation only every so many axial slices are made and scored.
     seed : int
@@ -61,26 +55,15 @@ class AnySubset:
     config: Path
     overrides: tuple[str, ...] = ()
     folder: Path = Path("runs/any-subset")
-    bundle: Bundle | None = None
     folds: int = 5
-    test: bool = True
-    methods: tuple[str, ...] = METHODS
     every: int = 8
     seed: int = 0
     jobs: int = 1
     quick: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [method for method in self.methods if method not in METHODS]
-        if unknown or not self.methods:
-            raise ConfigError(
-                f"There is no method {', '.join(map(repr, unknown)) or 'chosen'}.",
-                hint=f"Choose from {', '.join(METHODS)}.",
-            )
         if self.folds == 1 or self.folds < 0:
             raise ConfigError(f"{self.folds} folds cannot be made.", hint="Give 2 or more, or 0 for none.")
-        if not self.folds and not self.test:
-            raise ConfigError("Neither folds nor test patients are to be scored.", hint="Give --folds 5.")
         if self.every < 1 or self.jobs < 1:
             raise ConfigError(f"every={self.every} and jobs={self.jobs} must be at least 1.")
 
@@ -99,6 +82,36 @@ class AnySubset:
             "forest": lambda: self.forest,
         }
         return makers[name]()
+
+
+@dataclass(frozen=True)
+class AnySubset(Settings):
+    """What the any-subset experiment is told beside.
+
+    Parameters
+    ----------
+    bundle : Bundle, optional
+        The network judged on ``test``; by default one is trained on all of ``train``.
+    test : bool
+        Whether the ``test`` patients are scored.
+    methods : sequence of str
+        Of :data:`METHODS`.
+    """
+
+    bundle: Bundle | None = None
+    test: bool = True
+    methods: tuple[str, ...] = METHODS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = [method for method in self.methods if method not in METHODS]
+        if unknown or not self.methods:
+            raise ConfigError(
+                f"There is no method {', '.join(map(repr, unknown)) or 'chosen'}.",
+                hint=f"Choose from {', '.join(METHODS)}.",
+            )
+        if not self.folds and not self.test:
+            raise ConfigError("Neither folds nor test patients are to be scored.", hint="Give --folds 5.")
 
 
 @dataclass(frozen=True)
@@ -146,11 +159,7 @@ def parts_of(settings: AnySubset, data: DataConfig) -> tuple[list[Part], list[tu
     every = 4 * settings.every if settings.quick else settings.every
     if len(train) < max(folds, 1):
         raise InputError(f"Only {len(train)} patients of {data.root} can be used: too few for {folds} folds.")
-    parts = []
-    for fold in range(folds):
-        judge = tuple(train[fold::folds])
-        learn = tuple(patient for patient in train if patient not in judge)
-        parts.append(Part(f"fold-{fold}", learn, judge, every, shared))
+    parts = deal(train, folds, every, shared)
     if settings.test:
         test, more = prepare_all(find_subjects(replace(data, split="test")), data)
         skipped += more
@@ -158,6 +167,16 @@ def parts_of(settings: AnySubset, data: DataConfig) -> tuple[list[Part], list[tu
             raise InputError(f"No patient of the split 'test' in {data.root} can be used.")
         parts.append(Part("test", tuple(train), tuple(test), every if settings.quick else 1, shared))
     return parts, skipped
+
+
+def deal(patients: Sequence[Prepared], folds: int, every: int, shared: dict[str, Case]) -> list[Part]:
+    """Deal patients into folds, each judged by what the others teach; `shared` keeps their cases."""
+    parts = []
+    for fold in range(folds):
+        judge = tuple(patients[fold::folds])
+        learn = tuple(patient for patient in patients if patient not in judge)
+        parts.append(Part(f"fold-{fold}", learn, judge, every, shared))
+    return parts
 
 
 def origin(settings: AnySubset, part: Part, method: str) -> Mapping[str, Any]:
