@@ -76,8 +76,11 @@ def train(
     DivergedError
         If the loss becomes NaN or infinite; the last checkpoint is kept.
     """
+    from napari_mrsynth.training.crops import share
+
     config = load_config(config_path, overrides)
     training_system(config, [1.0] * len(config.data.contrasts))  # a wrong network is refused at once
+    share(0, 0, config.optim.batch, world=max(config.run.devices * config.run.nodes, 1))
     folder = RunFolder(Path(config.run.folder))
     folder.claim(config)
     material = gather(config.data, report)
