@@ -26,7 +26,7 @@ from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.imaging import Study
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.preprocess.normalise import fit
-from napari_mrsynth.preprocess.study import build_study
+from napari_mrsynth.preprocess.study import build_study, unseen
 from napari_mrsynth.synthesis import Engine, Request, Result
 from napari_mrsynth.synthesis.device import bfloat16_units
 from napari_mrsynth.synthesis.result import peak_rss_bytes
@@ -38,17 +38,19 @@ PLAIN_BATCH = 8
 def main() -> None:
     args = _arguments()
     torch.set_num_threads(args.threads)
-    study = load_study(args.data)
+    study = unseen(
+        load_study(args.data), [args.want]
+    )  # the truth has no part in the brain mask, as in the engine
     store = BundleStore()
     used = tuple(args.use.split(","))
     card = store.get(args.bundle).card if args.bundle else store.default(used, [args.want])
-    request = Request((args.want,), used, bundle=card.id, device="cpu", precision="fp32")
+    request = Request((args.want,), used, bundle=card.id, device="cpu", precision=args.precision)
     engine = Engine(store)
     middle = study.grid.display.shape[0] // 2
     load_predictor(store.get(card.id)).encode(used[0], torch.zeros(1, 1 + 2 * card.neighbours, 64, 64))
 
     scratch, scratch_s, scratch_cpu = timed(lambda: finish(engine, study, request))
-    toggled = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision="fp32")
+    toggled = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision=args.precision)
     _, toggle_s, toggle_cpu = timed(lambda: finish(engine, study, toggled))
     redraws = []
     for turn in range(args.redraws):
@@ -60,7 +62,7 @@ def main() -> None:
     brain = study.grid.as_display(study.mask.array)
     made = scratch.outputs[args.want].display[brain]
     apart = float(np.linalg.norm(made - plain[brain]) / np.linalg.norm(plain[brain]))
-    fresh = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision="fp32")
+    fresh = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision=args.precision)
     engine.cache.clear()
     _, fewer_s, fewer_cpu = timed(lambda: finish(engine, study, fresh))
     report = {
@@ -72,6 +74,7 @@ def main() -> None:
         "cores": os.cpu_count(),
         "threads": args.threads,
         "bfloat16_units": bfloat16_units() or "none",
+        "precision": scratch.precision,
         "load_average": [round(load, 1) for load in os.getloadavg()],
         "torch": torch.__version__,
         "plain_s": plain_s,
@@ -171,7 +174,7 @@ def table(report: dict[str, Any]) -> str:
     head = (
         f"{report['patient']} ({shape}), {', '.join(report['used'])} to {report['wanted']}, "
         f"model {report['bundle']}, torch {report['torch']}\n"
-        f"{report['cores']} cores, {report['threads']} threads, bfloat16 units: {report['bfloat16_units']}, "
+        f"{report['cores']} cores, {report['threads']} threads, bfloat16 units: {report['bfloat16_units']}, engine in {report['precision']}, "
         f"load average {report['load_average'][0]}"
     )
     return "\n".join([head, *(f"{name:38s} {value:>10s}   {bar}" for name, value, bar in rows)])
@@ -184,6 +187,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--use", default="T1w,T1ce,T2w", help="inputs; the last is toggled")
     parser.add_argument("--want", default="FLAIR", help="what to make")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"], help="the engine's")
     parser.add_argument("--redraws", type=int, default=30)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

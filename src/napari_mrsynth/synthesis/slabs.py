@@ -15,8 +15,8 @@ MARGIN = 8
 """Voxels kept around the brain in a frame: as many as any network asks for."""
 
 QUANTUM = 16
-"""Slabs begin at multiples of it and their sizes are multiples of it. A network that pools or packs voxels then
-groups them as it would in the whole frame; and few sizes occur, so that compiled kernels are used again."""
+"""Slabs begin at multiples of it, and their sizes are multiples of it. A network that pools or packs voxels
+then groups them as it would in the whole frame; and the few sizes let compiled kernels be used again."""
 
 
 @dataclass(frozen=True)
