@@ -21,6 +21,7 @@ from napari_mrsynth.cli import (
     experiment,
     export,
     finetune,
+    joyce,
     models,
     structure,
     study,
@@ -149,7 +150,16 @@ def _assemble() -> typer.Typer:
     _fill(bundles, {"list": models.list_models, "show": models.show, "verify": models.verify})
     whole.add_typer(bundles, name="models")
     tables = _group("The project's published tables, each made by one command.")
-    _fill(tables, {"any-subset": experiment.any_subset})
+    _fill(
+        tables,
+        {
+            "any-subset": experiment.any_subset,
+            "joyce-unimodal": joyce.unimodal,
+            "joyce-missing": joyce.missing,
+            "joyce-misaligned": joyce.misaligned,
+            "joyce-transfer": joyce.transfer,
+        },
+    )
     whole.add_typer(tables, name="experiment")
     return whole
 

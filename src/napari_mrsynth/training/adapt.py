@@ -94,10 +94,7 @@ def adapt(
         through=transfer.added_inputs,
     )
     loop = Loop(system, _config(transfer, contrasts, pace, folder), learn)
-    try:
-        fit(loop, folder, report, resume=False)
-    except SystemExit as stopped:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from stopped
+    fit(loop, folder, report, resume=False)
     network: AnySubsetNetwork = loop.best_network  # type: ignore[assignment]
     return network
 

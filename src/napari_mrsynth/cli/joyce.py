@@ -1,0 +1,135 @@
+"""``mrsynth experiment joyce-...``: the tables of Joyce et al. 2017, each made again by one command."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_mrsynth.cli._output import Report, absolute, showing_progress, table
+from napari_mrsynth.errors import ConfigError
+
+TABLES = {  # subcommand: module, configuration
+    "unimodal": ("unimodal", "joyce-unimodal"),
+    "missing": ("missing", "joyce-missing"),
+    "misaligned": ("misaligned", "joyce-misaligned"),
+    "transfer": ("transfer", "joyce-unimodal"),
+}
+
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The network's configuration; by default the published one."),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SETTING=VALUE", help="Change a setting: optim.steps=1000"),
+]
+Data = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of patients, instead of the configuration's.")
+]
+Folds = Annotated[int, typer.Option(min=2, help="Of the cross-validation.")]
+Every = Annotated[int, typer.Option(min=1, metavar="N", help="Score every Nth axial slice.")]
+Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the forests.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where rows and trainings are kept; runs/joyce-... by default."),
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where page, figure and rows are written.")]
+RESULTS = Path("docs/results")
+
+
+def _command(name: str, summary: str) -> Callable[..., Report]:
+    def command(
+        config: Config = None,
+        changes: Changes = None,
+        data: Data = None,
+        folds: Folds = 5,
+        every: Every = 1,
+        jobs: Jobs = 1,
+        quick: Quick = False,
+        folder: Folder = None,
+        out: Out = RESULTS,
+    ) -> Report:
+        where = absolute(folder or Path(f"runs/joyce-{name}"))
+        overrides = (*(changes or ()), *([f"data.root={absolute(data)}"] if data else []))
+        return _run(name, config, overrides, (folds, every, jobs), where, absolute(out), quick=quick)
+
+    command.__doc__ = summary
+    return command
+
+
+unimodal = _command("unimodal", "T2w and FLAIR from T1w: the network against older methods (table 1).")
+missing = _command("missing", "FLAIR from any subset of three inputs: one network against seven (table 2).")
+misaligned = _command("misaligned", "FLAIR from inputs out of place, with and without the transformer (5.3).")
+transfer = _command("transfer", "Decoders fine-tuned on 1, 2, 3 volumes of another source of data (5.4).")
+
+
+def _run(
+    name: str,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    numbers: tuple[int, int, int],
+    folder: Path,
+    out: Path,
+    *,
+    quick: bool,
+) -> Report:
+    from napari_mrsynth.training.experiments.joyce.plan import Joyce, shipped
+    from napari_mrsynth.training.experiments.joyce.report import figure_of, tables_of, write_report
+    from napari_mrsynth.training.experiments.joyce.running import run
+    from napari_mrsynth.training.experiments.plan import Settings
+
+    module, standard = TABLES[name]
+    path = shipped(standard) if config is None else absolute(config)
+    if not path.is_file():
+        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
+    folds, every, jobs = numbers
+    where = folder / "quick" if quick else folder
+    settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)
+    plan = import_module(f"napari_mrsynth.training.experiments.joyce.{module}").experiment
+    with showing_progress() as show:
+        experiment = plan(Joyce(settings))
+        outcome = run(experiment, settings, show)
+    paths, bars = write_report(experiment, outcome, where if quick else out, quick=quick)
+    tables = tables_of(experiment, outcome)
+    found = [(line, figure_of(line, tables)) for line in experiment.lines]
+    payload = {
+        "quick": quick,
+        "files": paths,
+        "lines": [
+            {
+                "target": line.pair[1],
+                "inputs": line.pair[0],
+                "method": line.title,
+                "published": dict(zip(experiment.published, line.published, strict=False)),
+                "mse": spread.mean,
+                "sd": spread.sd,
+                "patients": spread.count,
+            }
+            for line, spread in found
+        ],
+        "bars": [{"bar": b.name, "cleared": b.cleared, "measured": b.measured} for b in bars],
+        "skipped": [{"subject": subject, "reason": reason} for subject, reason in experiment.skipped],
+    }
+    rows = [
+        (
+            line.pair[1],
+            ", ".join(line.pair[0]),
+            line.title,
+            *(text or "-" for text in line.published),
+            spread.shown(4) if math.isfinite(spread.mean) else "-",
+        )
+        for line, spread in found
+    ]
+    text = [table(rows, ("target", "inputs", "method", *experiment.published, "ours, MSE")), ""]
+    text += [f"{'yes' if b.cleared else 'NO '} {b.name}: {b.measured}" for b in bars]
+    text += [f"Left out: {subject}: {reason}" for subject, reason in experiment.skipped]
+    text += [f"{what}: {written}" for what, written in paths.items()]
+    if quick:
+        text.append("A rehearsal: these figures say nothing.")
+    return Report(payload, "\n".join(text))

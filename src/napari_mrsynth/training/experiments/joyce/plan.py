@@ -1,0 +1,120 @@
+"""What the experiments here share: patients, configurations, and how they are rehearsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
+from napari_mrsynth.training.experiments.plan import Part, Settings, deal
+from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.subjects import Subject, find_subjects
+
+CONTRASTS = ("T1w", "T1ce", "T2w", "FLAIR")
+"""What patients of the cross-validated tables must have, so that all tables are of the same ones."""
+
+QUICK_PATIENTS = 4
+QUICK = ("optim.steps=12", "optim.batch=4", "optim.crop=64", "run.checkpoint_every=12")
+
+COMMON = (
+    "Data: {patients} of the folder `{root}` (split `train`), brought to {spacing:g} mm voxels and "
+    "divided by their mean over the brain. The paper: 28 patients of ISLES 2015 and 54 of BRATS 2015 (low "
+    "grade), halved in-plane to 112x80 and 128x128, divided by the mean of the whole volume, background "
+    "and all. Its errors and these are therefore on different scales; what can be compared is how methods "
+    "stand to each other.",
+    "Error: the mean squared error over all brain voxels of {slices} axial slice, in squared means of the "
+    "true scan; what a method makes is scored as it is, not rescaled. Mean ± standard deviation over "
+    "patients, each judged by what learnt from the other folds ({folds} folds; the paper: 5).",
+    "Networks: `{config}`, {steps} steps of {batch} slices (the paper: up to 100 epochs, early stopping "
+    "on a validation set). Every network of this table learns for the same number of steps.",
+)
+
+
+@dataclass(frozen=True)
+class Joyce:
+    """What an experiment is told, and the configurations it is made of.
+
+    Attributes
+    ----------
+    settings : Settings
+    """
+
+    settings: Settings
+
+    @property
+    def trainings(self) -> Path:
+        """Where trainings are kept."""
+        return self.settings.folder / "networks"
+
+    def config(self, path: Path | None = None) -> TrainConfig:
+        """Read a configuration, the experiment's own by default, with the overrides that concern it.
+
+        What overrides say of the network and the objective is meant for the experiment's own.
+        """
+        given = self.settings.overrides
+        if path is not None:
+            given = tuple(text for text in given if not text.startswith(("network.", "objective.", "card.")))
+        return load_config(path or self.settings.config, (*given, *(QUICK if self.settings.quick else ())))
+
+    def data(self, contrasts: Sequence[str]) -> DataConfig:
+        """Return the experiment's data with these contrasts."""
+        return replace(
+            self.config().data, contrasts=tuple(contrasts), split="train", normalisation="foreground-mean"
+        )
+
+    def patients(self, data: DataConfig) -> tuple[list[Prepared], list[tuple[str, str]]]:
+        """Prepare the patients of a split; in a rehearsal only the last few."""
+        subjects: Sequence[Subject] = find_subjects(data)
+        return prepare_all(subjects[-QUICK_PATIENTS:] if self.settings.quick else subjects, data)
+
+    def folds(self) -> tuple[tuple[Part, ...], tuple[tuple[str, str], ...]]:
+        """Deal the patients who have :data:`CONTRASTS` into folds; also return who cannot be used, and why.
+
+        Raises
+        ------
+        InputError
+            If there are fewer of them than folds.
+        """
+        data = self.data(CONTRASTS)
+        found, skipped = self.patients(data)
+        folds = min(2, self.settings.folds) if self.settings.quick else self.settings.folds
+        if len(found) < folds:
+            raise InputError(
+                f"Only {len(found)} patients of {data.root} have {', '.join(CONTRASTS)}: too few for "
+                f"{folds} folds.",
+                hint="Ask for fewer with --folds, or name a folder with more patients: --data DIR.",
+            )
+        return tuple(deal(found, folds, self.every, {})), tuple(skipped)
+
+    @property
+    def every(self) -> int:
+        """Every how many axial slices one is made and scored."""
+        return self.settings.every * (8 if self.settings.quick else 1)
+
+    def protocol(self, parts: Sequence[Part], *own: str) -> tuple[str, ...]:
+        """Return the protocol: what all experiments share, then this one's own."""
+        config = self.config()
+        words = {
+            "patients": f"{len({p.subject for part in parts for p in part.judge})} patients",
+            "root": Path(config.data.root).name,
+            "spacing": config.data.spacing_mm,
+            "slices": "every" if self.every == 1 else f"every {self.every}th",
+            "folds": len(parts),
+            "config": self.settings.config.name,
+            "steps": config.optim.steps,
+            "batch": config.optim.batch,
+        }
+        return (*(text.format(**words) for text in COMMON), *own)
+
+
+def narrowed(config: TrainConfig, inputs: Sequence[str], outputs: Sequence[str]) -> TrainConfig:
+    """Return a configuration whose network has these inputs and outputs."""
+    return replace(config, network={**config.network, "inputs": list(inputs), "outputs": list(outputs)})
+
+
+def shipped(name: str, system: str = "anysubset") -> Path:
+    """Return the path of a configuration that comes with a system."""
+    return Path(str(files(f"napari_mrsynth.systems.{system}") / "configs" / f"{name}.yaml"))

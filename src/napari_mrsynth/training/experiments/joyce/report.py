@@ -1,0 +1,141 @@
+"""A table of Joyce 2017 as people read it: published figures beside ours, a figure, and the rows."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_mrsynth import __version__
+from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
+from napari_mrsynth.training.experiments.joyce.running import Outcome
+from napari_mrsynth.training.experiments.summary import Bar, Spread, Table
+
+COLUMNS = {"MSE": ("nmse", "brain", 4), "MSE in lesions": ("nmse", "lesion", 4), "SSIM": ("ssim", "brain", 3)}
+REHEARSAL = "**A rehearsal (`--quick`): few patients, short trainings. These figures say nothing.**"
+
+
+def tables_of(experiment: Experiment, outcome: Outcome) -> dict[str, Table]:
+    """Return the tables that lines and bars are read from, by the beginning of the parts' names."""
+    return {part: Table(r for r in outcome.rows if r.part.startswith(part)) for part in _places(experiment)}
+
+
+def figure_of(line: Line, tables: Mapping[str, Table], column: str = "MSE") -> Spread:
+    """Return one measured figure of a line."""
+    figure, region, _ = COLUMNS[column]
+    return tables[line.part].spread(line.method, "+".join(line.pair[0]), line.pair[1], figure, region)
+
+
+def write_report(
+    experiment: Experiment, outcome: Outcome, folder: Path, *, quick: bool
+) -> tuple[dict[str, Path], list[Bar]]:
+    """Write ``NAME.md``, ``NAME.png`` and ``NAME.csv`` into a folder.
+
+    Returns
+    -------
+    files : dict of str to Path
+        ``page``, ``figure`` and ``rows``.
+    bars : list of Bar
+
+    Raises
+    ------
+    ConfigError
+        If matplotlib, which draws the figure, is not installed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {
+        kind: folder / f"{experiment.name}.{suffix}"
+        for kind, suffix in (("page", "md"), ("figure", "png"), ("rows", "csv"))
+    }
+    tables = tables_of(experiment, outcome)
+    bars = experiment.bars(tables)
+    _draw(experiment, tables, paths["figure"])
+    with replacing(paths["rows"]) as temporary:
+        shutil.copyfile(outcome.csv, temporary)
+    with replacing(paths["page"]) as temporary:
+        temporary.write_text(
+            page(experiment, tables, bars, figure=paths["figure"].name, quick=quick), encoding="utf-8"
+        )
+    return paths, bars
+
+
+def page(
+    experiment: Experiment, tables: Mapping[str, Table], bars: list[Bar], *, figure: str, quick: bool
+) -> str:
+    """Return the report as Markdown."""
+    lines = [f"# {experiment.title}", ""]
+    if quick:
+        lines += [REHEARSAL, ""]
+    lines += [f"Made by `mrsynth experiment {experiment.name}` of napari-mrsynth {__version__}.", ""]
+    lines += [f"- {sentence}" for sentence in experiment.protocol]
+    lines += ["", "| bar | cleared | measured |", "|---|---|---|"]
+    lines += [f"| {bar.name} | {'yes' if bar.cleared else '**no**'} | {bar.measured} |" for bar in bars]
+    head = [
+        "target",
+        "inputs",
+        "method",
+        *experiment.published,
+        *(f"ours, {name}" for name in COLUMNS),
+        "patients",
+    ]
+    lines += ["", "| " + " | ".join(head) + " |", "|---|---|---|" + "---:|" * (len(head) - 3)]
+    for line in experiment.lines:
+        published = [text or "–" for text in line.published] or ["–"] * len(experiment.published)
+        found = [figure_of(line, tables, column) for column in COLUMNS]
+        ours = [spread.shown(digits) for spread, (_, _, digits) in zip(found, COLUMNS.values(), strict=True)]
+        cells = [line.pair[1], ", ".join(line.pair[0]), line.title, *published, *ours, str(found[0].count)]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", f"![Published errors beside ours]({figure})"]
+    if experiment.skipped:
+        lines += ["", "Patients left out: " + " ".join(f"{name} ({why})" for name, why in experiment.skipped)]
+    return "\n".join(lines) + "\n"
+
+
+def _places(experiment: Experiment) -> list[str]:
+    return list(dict.fromkeys(("", *(line.part for line in experiment.lines))))
+
+
+def _draw(experiment: Experiment, tables: Mapping[str, Table], path: Path) -> None:
+    """Draw every line's published errors on the left and ours on the right, each on its own scale."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError(
+            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
+        ) from error
+    count, panels = len(experiment.lines), len(experiment.published) + 1
+    figure = Figure(figsize=(4.5 + 2.6 * panels, 1.4 + 0.26 * count), layout="constrained", dpi=150)
+    axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    places = range(count)
+    for number, (panel, name) in enumerate(zip(axes, experiment.published, strict=False)):
+        values = [_number(line.published[number]) if line.published else None for line in experiment.lines]
+        shown = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
+        panel.barh([p for p, _ in shown], [v for _, v in shown], color="#b0b0b0", height=0.7)
+        panel.set_title(name, fontsize=9)
+    spreads = [figure_of(line, tables) for line in experiment.lines]
+    axes[-1].barh(
+        places,
+        [spread.mean for spread in spreads],
+        xerr=[spread.sd if spread.count > 1 else 0.0 for spread in spreads],
+        color="#0b3c78",
+        ecolor="#56b4e9",
+        height=0.7,
+    )
+    axes[-1].set_title("ours", fontsize=9)
+    labels = [f"{line.title}  ({', '.join(line.pair[0])} to {line.pair[1]})" for line in experiment.lines]
+    axes[0].set_yticks(places, labels, fontsize=7)
+    axes[0].invert_yaxis()
+    for panel in axes:
+        panel.set_xlabel("MSE over the brain", fontsize=8)
+        panel.tick_params(axis="x", labelsize=7)
+        panel.spines[["top", "right"]].set_visible(False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _number(text: str) -> float | None:
+    found = re.match(r"\d*\.\d+", text)
+    return float(found.group()) if found else None

@@ -1,0 +1,231 @@
+"""Joyce 2017, section 5.4: a network of one source, its decoder fine-tuned on volumes of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari_mrsynth.bundles import Bundle
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.training.adapt import Pace
+from napari_mrsynth.training.config import TrainConfig
+from napari_mrsynth.training.experiments.joyce.experiment import Arm, Experiment, Line
+from napari_mrsynth.training.experiments.joyce.fitting import digest_of, fitted, tuned_decoder, tuned_folder
+from napari_mrsynth.training.experiments.joyce.plan import QUICK_PATIENTS, Joyce, narrowed
+from napari_mrsynth.training.experiments.plan import Part
+from napari_mrsynth.training.experiments.scoring import Made, Pair
+from napari_mrsynth.training.experiments.summary import Bar, Table
+from napari_mrsynth.training.experiments.telling import Teller
+from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.subjects import find_subjects
+
+PAIR: Pair = (("T1w",), "T2w")
+COUNTS = (1, 2, 3)
+CLOSED = {1: 0.64, 2: 0.66, 3: 0.69}
+"""Share of the untouched network's error that fine-tuning on so many volumes takes away (published)."""
+
+PUBLISHED = {0: "3.990", 1: "1.439", 2: "1.356", 3: "1.227"}
+NATIVE = "1.018 (22 volumes)"
+PACE = Pace(steps=300, batch=8, crop=96, lr=1e-3)
+LONGEST_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """A network of the source, its decoder fine-tuned on volumes of the target, or a network of these alone.
+
+    Attributes
+    ----------
+    folder : Path
+        Where trainings are kept.
+    config : TrainConfig
+    teachers : mapping of part name to patients
+        Of the target's, in the order they are taken; never the judged one.
+    count : int
+        How many of them are learnt from; 0 leaves the network as it is.
+    pace : Pace
+    alone : bool
+        Whether the network is trained on them alone, from the start.
+    """
+
+    folder: Path
+    config: TrainConfig
+    teachers: Mapping[str, tuple[Prepared, ...]]
+    count: int
+    pace: Pace
+    alone: bool = False
+
+    def taught_by(self, part: Part) -> tuple[Prepared, ...]:
+        """Return the patients of the target that are learnt from."""
+        return self.teachers[part.name][: self.count]
+
+    def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
+        """Return the source's training, the teachers and the pace."""
+        return {
+            "source": digest_of(self.config, part.learn, ""),
+            "teachers": [patient.record()["sha256"] for patient in self.taught_by(part)],
+            "pace": asdict(self.pace),
+            "alone": self.alone,
+        }
+
+    def make(self, part: Part, todo: Mapping[Pair, Sequence[Prepared]], tell: Teller) -> Made:
+        """Train what is not trained, and synthesise."""
+        from napari_mrsynth.systems import load_predictor
+        from napari_mrsynth.training.heldout import synthesise
+
+        predictor = load_predictor(self._bundle(part, tell))
+        for pair, patients in todo.items():
+            for patient in patients:
+                made = synthesise(predictor, patient, [pair], planes=part.planes(patient))
+                yield patient, pair, made[pair]
+
+    def _bundle(self, part: Part, tell: Teller) -> Bundle:
+        teachers = self.taught_by(part)
+        if self.alone:
+            return fitted(self.folder, self.config, teachers, report=tell.within(f"{part.name}, alone"))
+        source = fitted(self.folder, self.config, part.learn, report=tell.within("the source's network"))
+        if not teachers:
+            return source
+        told = tell.within(f"{part.name}, {len(teachers)} volumes")
+        return tuned_decoder(self.folder, source, self.config, teachers, self.pace, told)
+
+    def seconds(self, part: Part) -> float:
+        """Return how long the fine-tuning took; 0 where it has not been done."""
+        source = fitted(self.folder, self.config, part.learn)
+        place = tuned_folder(self.folder, source, self.taught_by(part), self.pace)
+        return float(Bundle.open(place).card.results["seconds"]) if place.is_dir() else 0.0
+
+
+def experiment(joyce: Joyce) -> Experiment:
+    """Plan the table: the source with the most patients, and every other one as a target.
+
+    Raises
+    ------
+    InputError
+        If the patients come from one source only.
+    """
+    source, targets, skipped = _sources(joyce)
+    name = _group(source[0])
+    config = narrowed(joyce.config(), PAIR[0], (PAIR[1],))
+    pace = replace(PACE, seed=config.seed, threads=config.run.threads)
+    if joyce.settings.quick:
+        pace = replace(pace, steps=12, batch=4, crop=64)
+    learnable = {subject.id for subject in find_subjects(joyce.data((*PAIR[0], PAIR[1])))}
+    teachers: dict[str, tuple[Prepared, ...]] = {}
+    parts = []
+    for group, patient in targets:
+        ordered = sorted(targets, key=lambda target: target[0] != group)  # its own source first
+        teachers[patient.subject] = tuple(
+            p for _, p in ordered if p.subject in learnable and p.subject != patient.subject
+        )
+        parts.append(Part(patient.subject, tuple(source), (patient,), joyce.every))
+
+    def maker(count: int, *, alone: bool = False) -> Transferred:
+        return Transferred(joyce.trainings, config, teachers, count, pace, alone)
+
+    def enough(count: int) -> Any:
+        return lambda part: len(teachers[part.name]) >= count
+
+    tuned = {count: maker(count) for count in COUNTS}
+    arms = (
+        Arm("as-is", (PAIR,), maker(0)),
+        *(Arm(f"decoder-{count}", (PAIR,), made, enough(count)) for count, made in tuned.items()),
+        Arm("alone-3", (PAIR,), maker(3, alone=True), enough(3)),
+    )
+    groups = list(dict.fromkeys(group for group, _ in targets))
+    lines = []
+    for group in groups:
+        where = f"{group}/"
+        lines.append(Line(f"{group}: network of {name} as it is", "as-is", PAIR, (PUBLISHED[0],), where))
+        lines += [
+            Line(
+                f"{group}: decoder fine-tuned on {count}",
+                f"decoder-{count}",
+                PAIR,
+                (PUBLISHED[count],),
+                where,
+            )
+            for count in COUNTS
+        ]
+        lines.append(Line(f"{group}: trained on 3 alone", "alone-3", PAIR, (NATIVE,), where))
+    protocol = joyce.protocol(
+        parts,
+        f"The network learns {PAIR[1]} from {PAIR[0][0]} on {len(source)} patients of {name} and is judged "
+        f"on patients of {', '.join(groups)}, each in turn. What its decoder is fine-tuned on are other "
+        "patients of the same source, then of the other sources but the first; patients of the split "
+        f"`test` are judged and never learnt from. {pace.steps} steps of {pace.batch} slices. The paper: "
+        "BRATS to ISLES.",
+        "The last line of a source is a network trained from the start on the three volumes alone, for as "
+        "many steps as the first network; the paper prints its network of all 22 training volumes there.",
+    )
+
+    def bars(tables: Mapping[str, Table]) -> list[Bar]:
+        found = []
+        for group in groups:
+            table = tables[f"{group}/"]
+            start = table.spread("as-is", PAIR[0][0], PAIR[1], "nmse").mean
+            for count in COUNTS:
+                error = table.spread(f"decoder-{count}", PAIR[0][0], PAIR[1], "nmse").mean
+                found.append(
+                    Bar(
+                        f"{group}: fine-tuned on {count}, at least {CLOSED[count]:.0%} of the error taken "
+                        "away",
+                        error <= (1 - CLOSED[count]) * start,
+                        f"{start:.4f} to {error:.4f}: {1 - error / start:.0%}",
+                    )
+                )
+        longest = max(made.seconds(part) for made in tuned.values() for part in parts)
+        found.append(
+            Bar(
+                "Fine-tuning takes at most 5 minutes",
+                longest <= LONGEST_SECONDS,
+                f"{longest:.0f} s at longest",
+            )
+        )
+        return found
+
+    return Experiment(
+        "joyce-transfer",
+        "From one source of data to another (Joyce 2017, section 5.4)",
+        protocol,
+        ("published, BRATS to ISLES",),
+        tuple(parts),
+        arms,
+        tuple(lines),
+        bars,
+        tuple(skipped),
+    )
+
+
+def _sources(joyce: Joyce) -> tuple[list[Prepared], list[tuple[str, Prepared]], list[tuple[str, str]]]:
+    """Return the largest source's patients, the others' with their source, and who cannot be used."""
+    data = joyce.data((*PAIR[0], PAIR[1]))
+    subjects = list(find_subjects(data))
+    names = [subject.id.partition("/")[0] for subject in subjects]
+    if len(set(names)) < 2 or any("/" not in subject.id for subject in subjects):
+        raise InputError(
+            f"The patients of {data.root} come from one source ({', '.join(sorted(set(names))[:3])}).",
+            hint="Put each source's patients into a folder of its own, and the folders into one data folder.",
+        )
+    largest = max(dict.fromkeys(names), key=names.count)
+    learn = [subject for subject, name in zip(subjects, names, strict=True) if name == largest]
+    rest = [subject for subject, name in zip(subjects, names, strict=True) if name != largest]
+    try:
+        tested = find_subjects(replace(data, split="test"))
+    except InputError:  # a folder without a test split
+        tested = ()
+    rest += [subject for subject in tested if subject.id.partition("/")[0] in {*names} - {largest}]
+    source, skipped = prepare_all(learn[:QUICK_PATIENTS] if joyce.settings.quick else learn, data)
+    targets, more = prepare_all(sorted(rest, key=lambda subject: subject.id), data)
+    if not source or not targets:
+        raise InputError(
+            f"No patient of {'the other sources' if source else largest} has {', '.join(data.contrasts)}.",
+            hint="See what each has with `mrsynth study FOLDER`.",
+        )
+    return source, [(_group(patient), patient) for patient in targets], [*skipped, *more]
+
+
+def _group(patient: Prepared) -> str:
+    return patient.subject.partition("/")[0]

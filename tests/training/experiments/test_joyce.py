@@ -1,0 +1,217 @@
+"""The tables of Joyce 2017 on phantoms: nothing leaks, and nothing is made twice."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.systems.direct.network import LOCATION
+from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
+from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, shipped
+from napari_mrsynth.training.experiments.joyce.report import write_report
+from napari_mrsynth.training.experiments.joyce.running import run
+from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, rigidly_moved
+from napari_mrsynth.training.experiments.plan import Settings
+from napari_mrsynth.training.prepared import prepare_all
+from napari_mrsynth.training.subjects import find_subjects
+from phantoms import brain_study, patient_folder
+
+SHAPE, SPACING = (24, 28, 12), (6, 6, 11)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Four patients of one source, two of another and one of it to test."""
+    root = tmp_path_factory.mktemp("joyce")
+    lines = ["subject\tsplit"]
+    for number in range(7):
+        group, name = "tumour" if number < 4 else "ms", f"case{number}"
+        contrasts = CONTRASTS if number < 5 else ("T1w", "T2w", "FLAIR")
+        study = brain_study(contrasts, shape=SHAPE, spacing=SPACING, seed=number, lesion=True, name=name)
+        patient_folder(root / "data" / group / name, study)
+        lines.append(f"{group}/{name}\t{'test' if number == 6 else 'train'}")
+    (root / "data" / "subjects.tsv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+@pytest.fixture
+def joyce(root, tmp_path, monkeypatch):
+    """A rehearsal of the published configuration, narrower still, with a forest of three trees."""
+    given = yaml.safe_load(shipped("joyce-missing").read_text())
+    given["data"] |= {"root": str(root / "data"), "spacing_mm": 6.0, "cache": str(root / "prepared")}
+    given["network"] |= {"latent": 2, "encoder_widths": [2], "decoder_widths": [2]}
+    given["run"] = {"accelerator": "cpu", "threads": 1}
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(given))
+    small = Settings.forest.fget
+
+    def forest(self):
+        grown = small(self)
+        grown.trees, grown.samples = 2, 200
+        return grown
+
+    monkeypatch.setattr(Settings, "forest", property(forest))
+    overrides = (f"data.root={root / 'data'}", "data.spacing_mm=6.0", f"data.cache={root / 'prepared'}")
+    overrides += ("run.accelerator=cpu", "run.threads=1")
+    monkeypatch.setattr(
+        "napari_mrsynth.training.experiments.joyce.plan.QUICK",
+        ("optim.steps=2", "optim.batch=2", "optim.crop=24", "run.checkpoint_every=2"),
+    )
+    return Joyce(Settings(config, overrides, tmp_path / "run", folds=2, every=1, quick=True))
+
+
+def patients(joyce, contrasts=CONTRASTS):
+    found, _ = prepare_all(find_subjects(joyce.data(contrasts)), joyce.data(contrasts))
+    return found
+
+
+def trained(joyce):
+    return sorted(path.stat().st_mtime_ns for path in joyce.trainings.glob("*/bundle/card.yaml"))
+
+
+def test_table_1_holds_every_method_beside_the_published_figures(joyce, tmp_path):
+    plan = unimodal.experiment(joyce)
+    outcome = run(plan, joyce.settings)
+    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    text = paths["page"].read_text()
+    assert "A rehearsal" in text
+    for title in unimodal.TITLES.values():
+        assert text.count(f"| {title} |") == 2
+    assert "| 1.018 ± 0.47 | 2.213 ± 0.70 |" in text
+    assert "nan" not in text
+    assert len(bars) == 2
+    assert paths["figure"].read_bytes()[:4] == b"\x89PNG"
+    judged = {(row.patient, row.method, row.target) for row in outcome.rows}
+    assert not plan.skipped
+    assert len(judged) == 4 * 5 * 2
+    with paths["rows"].open() as file:
+        assert len(list(csv.DictReader(file))) == len(outcome.rows)
+
+
+def test_nobody_is_judged_by_a_network_that_learnt_from_them(joyce):
+    plan = unimodal.experiment(joyce)
+    for part in plan.parts:
+        assert not {p.subject for p in part.learn} & {p.subject for p in part.judge}
+    judged = [p.subject for part in plan.parts for p in part.judge]
+    assert len(judged) == len(set(judged))
+
+
+def test_table_2_has_one_network_seven_and_two_ablations(joyce, tmp_path):
+    plan = missing.experiment(joyce)
+    outcome = run(plan, joyce.settings)
+    assert len(trained(joyce)) == 2 * (1 + 6 + 2)  # the seventh dedicated one is the one network
+    made = {(row.method, row.inputs) for row in outcome.rows}
+    assert len(made) == 5 * 7
+    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    assert "T1w, T2w, T1ce | one network, inputs removed | .576 |" in paths["page"].read_text()
+    assert "1.03 times" in bars[0].name
+
+
+def test_what_was_made_is_not_made_again(joyce):
+    plan = misaligned.experiment(joyce)
+    first = run(plan, joyce.settings)
+    times = trained(joyce)
+    again = run(plan, joyce.settings, pytest.fail)
+    assert trained(joyce) == times
+    assert {(r.key, r.region) for r in first.rows} == {(r.key, r.region) for r in again.rows}
+
+
+def test_rows_are_dropped_and_nothing_else_when_their_network_is_another(joyce):
+    run(misaligned.experiment(joyce), joyce.settings)
+    changed = Joyce(replace(joyce.settings, overrides=(*joyce.settings.overrides, "optim.lr=0.01")))
+    told = []
+    run(misaligned.experiment(changed), changed.settings, lambda step: told.append(step.message))
+    assert not [message for message in told if "by forest" in message]
+    assert [message for message in told if "by transformed" in message]
+
+
+def test_the_same_motion_is_drawn_again_and_another_for_each_patient(joyce, tmp_path):
+    view = Misaligned(tmp_path / "moved", ("T1w",))
+    first, other = view.motion("a", "T1w"), view.motion("b", "T1w")
+    assert np.array_equal(first[0], view.motion("a", "T1w")[0])
+    assert not np.allclose(first[0], other[0])
+    draws = [view.motion(str(number), "T1w") for number in range(200)]
+    angles, shifts = (np.abs([draw[side] for draw in draws]) for side in (0, 1))
+    assert 7 < angles.max() <= 8
+    assert 1.7 < shifts.max() <= 2
+    assert not np.allclose(Misaligned(tmp_path, ("T1w",), seed=1).motion("a", "T1w")[0], first[0])
+
+
+def test_only_the_moved_contrast_is_out_of_place(joyce, tmp_path):
+    patient = patients(joyce)[0]
+    moved = Misaligned(tmp_path / "moved", ("T1w",))(patient)
+    for contrast in CONTRASTS:
+        same = np.array_equal(moved.volume(contrast), patient.volume(contrast))
+        assert same == (contrast != "T1w")
+    assert np.array_equal(moved.mask, patient.mask)
+    assert moved.record() == patient.record()
+
+
+def test_a_motion_turns_and_shifts_as_it_says():
+    volume = np.zeros((9, 11, 13), np.float32)
+    volume[4, 5, 6] = 1  # the centre
+    shifted = rigidly_moved(volume, np.zeros(3), np.array([1.0, 2.0, -1.0]))
+    assert np.unravel_index(shifted.argmax(), shifted.shape) == (5, 7, 5)
+    cube = np.zeros((11, 11, 11), np.float32)
+    cube[5, 8, 5] = 1  # three towards A
+    turned = rigidly_moved(cube, np.array([90.0, 0, 0]), np.zeros(3))
+    assert np.unravel_index(turned.argmax(), turned.shape) == (5, 5, 8)
+    assert np.array_equal(rigidly_moved(volume, np.zeros(3), np.zeros(3)), volume)
+
+
+def test_places_run_from_0_to_1_along_each_axis_of_the_brain(joyce, tmp_path):
+    patient = patients(joyce)[0]
+    located = Located(tmp_path / "located")(patient)
+    assert located.contrasts == (*patient.contrasts, *LOCATION)
+    for axis, name in enumerate(LOCATION):
+        place = located.volume(name)
+        assert place.min() == 0
+        assert place.max() == pytest.approx(1, abs=1e-3)
+        along = np.moveaxis(place, axis, 0)
+        inside = np.moveaxis(patient.mask, axis, 0)
+        means = [plane[mask].mean() for plane, mask in zip(along, inside, strict=True) if mask.any()]
+        assert means == sorted(means)
+
+
+def test_transfer_learns_from_other_patients_of_the_target_and_never_from_test(joyce, tmp_path):
+    plan = transfer.experiment(joyce)
+    assert {part.name for part in plan.parts} == {"ms/case4", "ms/case5", "ms/case6"}
+    tuned = {arm.method: arm.maker for arm in plan.arms}
+    for part in plan.parts:
+        assert all(p.subject.startswith("tumour/") for p in part.learn)
+        taught = [p.subject for p in tuned["decoder-2"].taught_by(part)]
+        assert part.name not in taught
+        assert "ms/case6" not in taught
+    outcome = run(plan, joyce.settings)
+    methods = {row.patient: set() for row in outcome.rows}
+    for row in outcome.rows:
+        methods[row.patient].add(row.method)
+    assert methods["ms/case4"] == {"as-is", "decoder-1"}
+    assert methods["ms/case6"] == {"as-is", "decoder-1", "decoder-2"}
+    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    assert "| 3.990 |" in paths["page"].read_text()
+    assert bars[-1].name == "Fine-tuning takes at most 5 minutes"
+
+
+def test_transfer_from_a_single_source_is_refused(joyce, root, tmp_path):
+    alone = tmp_path / "alone" / "tumour"
+    alone.parent.mkdir()
+    alone.symlink_to(root / "data" / "tumour")
+    table = "subject\tsplit\n" + "".join(f"tumour/case{number}\ttrain\n" for number in range(4))
+    (alone.parent / "subjects.tsv").write_text(table)
+    settings = replace(joyce.settings, overrides=(*joyce.settings.overrides, f"data.root={alone.parent}"))
+    with pytest.raises(InputError, match="come from one source"):
+        transfer.experiment(Joyce(settings))
+
+
+def test_too_few_patients_for_the_folds_are_refused_with_what_they_need(joyce):
+    whole = Joyce(replace(joyce.settings, quick=False, folds=9))
+    with pytest.raises(
+        InputError, match=r"Only 5 patients .* have T1w, T1ce, T2w, FLAIR: too few for 9 folds"
+    ):
+        missing.experiment(whole)
