@@ -5,7 +5,7 @@ from napari_mrsynth.lesions.conform import conform, require_inside
 from napari_mrsynth.lesions.drawing import DrawnLesion, random_lesion
 from napari_mrsynth.lesions.generation import LesionGenerator
 from napari_mrsynth.lesions.library import LesionLibrary
-from napari_mrsynth.lesions.placing import PlacedLesion, Placement, place
+from napari_mrsynth.lesions.placing import PlacedLesion, Placement, lay, place, require_placed_inside
 from napari_mrsynth.lesions.shape import LesionShape
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "Placement",
     "conform",
     "label_set",
+    "lay",
     "place",
     "random_lesion",
     "require_inside",
+    "require_placed_inside",
 ]

@@ -120,10 +120,36 @@ class PlacedLesion:
         return LabelVolume(array, self.grid, self.name, labels=names)
 
 
+def lay(shape: LesionShape, placement: Placement, grid: Grid) -> PlacedLesion:
+    """Put a shape onto a patient's grid, wherever that is; see :func:`place`.
+
+    Raises
+    ------
+    LabelError
+        If nothing of it would be left.
+    """
+    moved = Affine(placement.matrix(shape.centre_mm) @ shape.labels.grid.affine.matrix)
+    image = replace(shape.labels, grid=Grid(shape.labels.grid.shape, moved))
+    first, last = _reach(image.grid, grid)
+    whole = resample(image, _part(grid, first, last)).array
+    start = np.clip(-first, 0, whole.shape)
+    stop = np.clip(np.asarray(grid.shape) - first, start, whole.shape)
+    kept = np.ascontiguousarray(whole[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
+    voxels = int(np.count_nonzero(whole))
+    if not voxels:
+        raise LabelError(
+            f"Nothing of “{shape.name}” is left at {placement.scale:g} times its size.",
+            hint="Make it larger, or choose another lesion.",
+        )
+    corner = np.clip(start + first, 0, grid.shape)
+    i, j, k = (slice(int(a), int(a + n)) for a, n in zip(corner, kept.shape, strict=True))
+    return PlacedLesion(shape.name, grid, (i, j, k), kept, voxels - int(np.count_nonzero(kept)))
+
+
 def place(
     shape: LesionShape, placement: Placement, grid: Grid, brain: NDArray[np.bool_] | None = None
 ) -> PlacedLesion:
-    """Put a shape onto a patient's grid.
+    """Put a shape onto a patient's grid, inside the brain.
 
     Nearest voxels are taken, so classes are never blended; put back where it was found, unturned and
     unscaled, on its own grid, it is the same bits.
@@ -142,30 +168,25 @@ def place(
     LabelError
         If part of it would lie outside the brain or the field of view, or nothing of it would be left.
     """
-    moved = Affine(placement.matrix(shape.centre_mm) @ shape.labels.grid.affine.matrix)
-    image = replace(shape.labels, grid=Grid(shape.labels.grid.shape, moved))
-    first, last = _reach(image.grid, grid)
-    whole = resample(image, _part(grid, first, last)).array
-    start = np.clip(-first, 0, whole.shape)
-    stop = np.clip(np.asarray(grid.shape) - first, start, whole.shape)
-    kept = np.ascontiguousarray(whole[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
-    voxels = int(np.count_nonzero(whole))
-    if not voxels:
-        raise LabelError(
-            f"Nothing of “{shape.name}” is left at {placement.scale:g} times its size.",
-            hint="Make it larger, or choose another lesion.",
-        )
-    i, j, k = (slice(int(a), int(b)) for a, b in zip(start + first, stop + first, strict=True))
-    placed = PlacedLesion(shape.name, grid, (i, j, k), kept, voxels - int(np.count_nonzero(kept)))
-    if brain is None:
-        brain = np.ones(grid.shape, dtype=bool)
+    placed = lay(shape, placement, grid)
+    require_placed_inside(placed, np.ones(grid.shape, dtype=bool) if brain is None else brain)
+    return placed
+
+
+def require_placed_inside(placed: PlacedLesion, brain: NDArray[np.bool_]) -> None:
+    """Refuse a lesion that reaches out of the brain or the field of view.
+
+    Raises
+    ------
+    LabelError
+        Quoting the share that would lie outside.
+    """
     outside = placed.outside(brain)
     if outside > 0:
         raise LabelError(
-            f"{in_words(outside)} of “{shape.name}” would lie outside the brain.",
+            f"{in_words(outside)} of “{placed.name}” would lie outside the brain.",
             hint="Move it inwards, turn it, or make it smaller.",
         )
-    return placed
 
 
 def _reach(lesion: Grid, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

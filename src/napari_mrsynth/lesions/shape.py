@@ -82,7 +82,7 @@ class LesionShape:
 
 def cut(labels: LabelVolume) -> LabelVolume:
     """Return a label map cut to the box around its classes, at the same place in space."""
-    box = _box(labels.array)
+    box = box_of(labels.array)
     first = [edge.start for edge in box]
     array = np.ascontiguousarray(labels.array[box])
     i, j, k = array.shape
@@ -92,7 +92,8 @@ def cut(labels: LabelVolume) -> LabelVolume:
     return LabelVolume(array, grid, labels.name, labels.source, labels.notes, labels.labels)
 
 
-def _box(array: NDArray[Any]) -> tuple[slice, slice, slice]:
+def box_of(array: NDArray[Any]) -> tuple[slice, slice, slice]:
+    """Return the box around everything above 0 in a three-dimensional array that is not empty."""
     edges = []
     for axis in range(3):
         others = tuple(other for other in range(3) if other != axis)

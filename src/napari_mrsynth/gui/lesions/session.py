@@ -1,0 +1,421 @@
+"""What the “Lesion studio” dock works on: a brain, a disease, a shape, its place. No Qt, no napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_mrsynth.errors import InputError, LabelError, MrsynthError
+from napari_mrsynth.imaging.study import BrainMask
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+from napari_mrsynth.lesions import (
+    DrawnLesion,
+    LabelSet,
+    LesionLibrary,
+    LesionShape,
+    PlacedLesion,
+    Placement,
+    conform,
+    label_set,
+    lay,
+    random_lesion,
+    require_placed_inside,
+)
+from napari_mrsynth.progress import Progress
+from napari_mrsynth.session import State, Status
+from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
+from napari_mrsynth.session.runner import Runner
+from napari_mrsynth.session.work import simply
+
+T = TypeVar("T")
+
+_EMPTY = Status(
+    State.EMPTY, "No scan is chosen.", "Open one (File > Open, or the Synthesis dock) and choose it above."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Ghost:
+    """A shape where it would be stamped.
+
+    Attributes
+    ----------
+    placed : PlacedLesion
+    refusal : LabelError or None
+        Why it cannot be stamped there.
+    """
+
+    placed: PlacedLesion
+    refusal: LabelError | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What has been painted.
+
+    Attributes
+    ----------
+    volumes_ml : mapping of int to float
+        By class.
+    outside_ml : float
+        How much of it lies outside the brain.
+    """
+
+    volumes_ml: dict[int, float]
+    outside_ml: float
+
+
+class LesionSession:
+    """What the user has chosen and what is running.
+
+    Invariant: at most one job runs; a shape has a placement; the ghost is the shape at its placement, or None
+    while it is being computed.
+
+    Parameters
+    ----------
+    executor : Executor, optional
+        Where work runs; the caller's thread if not given.
+    """
+
+    choice_changed: ClassVar[Signal] = Signal()
+    status_changed: ClassVar[Signal] = Signal(Status)
+    ghost_changed: ClassVar[Signal] = Signal(object)
+    labels_ready: ClassVar[Signal] = Signal(LabelVolume)
+    measured: ClassVar[Signal] = Signal(Measured)
+    stamped: ClassVar[Signal] = Signal(PlacedLesion)
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self.volume: Volume | None = None
+        self.brain: BrainMask | None = None
+        self.classes: LabelSet = label_set("tumour")
+        self.library: LesionLibrary | None = None
+        self.lesion: LesionShape | None = None
+        self.part: int | None = None
+        self.placement: Placement | None = None
+        self.ghost: Ghost | None = None
+        self.status = _EMPTY
+        executor = executor or ImmediateExecutor()
+        self._runner = Runner(executor, self._say)
+        self._measuring = Runner(executor, self._say)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self._runner.busy
+
+    @property
+    def shape(self) -> LesionShape | None:
+        """The lesion, or the part of it, that is chosen."""
+        if self.lesion is None or self.part is None:
+            return self.lesion
+        return self.lesion.parts[self.part]
+
+    # ------------------------------------------------------------------ the patient
+
+    def choose(self, volume: Volume | None) -> None:
+        """Paint into another scan's space, or into none; its brain is found first."""
+        self._refuse_while_busy("choose another scan")
+        self._forget_ghost()
+        self.volume, self.brain = volume, None
+        self.choice_changed.emit()
+        if volume is None:
+            self._settle()
+            return
+
+        def find() -> BrainMask:
+            from napari_mrsynth.preprocess.mask import brain_mask
+
+            return brain_mask([volume])
+
+        self._start("Finding the brain …", lambda: simply(find), self._set_brain)
+
+    def use_disease(self, identity: str) -> None:
+        """Paint the classes of another disease; library and shape are forgotten."""
+        self._refuse_while_busy("choose another disease")
+        self.classes = label_set(identity)
+        self.library = self.lesion = self.part = None
+        self._forget_ghost()
+        self.choice_changed.emit()
+        self._settle()
+
+    def begin(self, labels: LabelVolume | None) -> None:
+        """Make the labels to paint on: empty ones, or a copy of some on the scan's grid."""
+        volume, _ = self._require_brain("paint")
+        name = f"painted {self.classes.title.split(' (')[0].lower()}"
+        if labels is None:
+            empty = np.zeros(volume.grid.shape, np.uint8)
+            self.labels_ready.emit(LabelVolume(empty, volume.grid, name, labels=self.classes.names))
+            self._settle()
+            return
+        classes, of = self.classes, volume.contrast or volume.name
+
+        def copy() -> LabelVolume:
+            fitted = conform(labels, classes, volume.grid, of=of)
+            return replace(fitted, array=fitted.array.astype(np.uint8), name=name)
+
+        def ready(made: LabelVolume) -> None:
+            self.labels_ready.emit(made)
+            notes = [note for note in made.notes if note not in labels.notes]
+            self._say(Status(State.READY, f"Paint on a copy of “{labels.name}”.", " ".join(notes)))
+
+        self._start("Copying the labels …", lambda: simply(copy), ready)
+
+    # ------------------------------------------------------------------ the shape
+
+    def open_library(self, folder: Path) -> None:
+        """Take shapes from a folder."""
+        self._refuse_while_busy("open a library")
+        classes = self.classes
+
+        def opened(library: LesionLibrary) -> None:
+            self.library = library
+            self.choice_changed.emit()
+            self._settle()
+
+        self._start(
+            f"Opening {folder.name} …", lambda: simply(lambda: LesionLibrary(folder, classes)), opened
+        )
+
+    def take(self, name: str) -> None:
+        """Take a shape of the library; it comes to lie where the last one lay, or in the middle."""
+        library = self._require_library()
+        self._require_brain("place a lesion")
+        begin = partial(simply, lambda: _split(library.shape(name)))
+        self._start(f"Reading {name} …", begin, self._set_lesion)
+
+    def take_part(self, part: int | None) -> None:
+        """Take one of the separate lesions of the map (0 is the largest), or all together."""
+        self.part = part
+        self.choice_changed.emit()
+        self._place()
+
+    def draw(self, seed: int, *, single: bool) -> None:
+        """Draw a random lesion of the library inside the brain; it is shown, not yet stamped."""
+        library = self._require_library()
+        volume, brain = self._require_brain("place a lesion")
+
+        def draw() -> DrawnLesion:
+            found = random_lesion(library, volume.grid, brain.array, seed, single=single)
+            _split(found.shape)
+            return found
+
+        def drawn(found: DrawnLesion) -> None:
+            self.lesion, self.part = found.shape, None
+            self.placement = found.placement
+            self.choice_changed.emit()
+            self._set_ghost(Ghost(found.placed))
+
+        self._start(f"Drawing a lesion with seed {seed} …", lambda: simply(draw), drawn)
+
+    def move(self, **changes: Any) -> None:
+        """Change the placement by its fields: ``centre_mm``, ``scale``, ``rotation_deg``, ``mirror``."""
+        if self.placement is None:
+            return
+        self.placement = replace(self.placement, **changes)
+        self.choice_changed.emit()
+        self._place()
+
+    def stamp(self) -> None:
+        """Lay the shape over the painted labels.
+
+        Raises
+        ------
+        LabelError
+            If it would lie outside the brain.
+        """
+        self._refuse_while_busy("stamp")
+        if self.ghost is None:
+            raise InputError("There is no lesion to stamp.", hint="Choose one from a library first.")
+        if self.ghost.refusal is not None:
+            raise self.ghost.refusal
+        placed = self.ghost.placed
+        self._forget_ghost()
+        self.stamped.emit(placed)
+        hint = "Ctrl+Z on the painted layer takes it away. A click puts it elsewhere."
+        self._say(Status(State.DONE, f"Stamped “{placed.name}”.", hint))
+
+    # ------------------------------------------------------------------ what was painted
+
+    def measure(self, labels: LabelVolume) -> None:
+        """Measure what was painted, beside the window."""
+        brain, classes = self.brain, self.classes
+        if brain is None or labels.array.shape != brain.array.shape:
+            return
+
+        def measure() -> Measured:
+            voxel_ml = float(np.prod(labels.grid.spacing)) / 1000
+            volumes = {
+                each.value: voxel_ml * int(np.count_nonzero(labels.array == each.value))
+                for each in classes.classes
+            }
+            outside = int(np.count_nonzero((labels.array > 0) & ~brain.array))
+            return Measured(volumes, voxel_ml * outside)
+
+        def ended(outcome: Outcome[Measured]) -> None:
+            if isinstance(outcome, Ok):
+                self.measured.emit(outcome.value)
+
+        self._measuring.preview(lambda: simply(measure), ended)
+
+    def save(self, labels: LabelVolume, path: Path) -> None:
+        """Write the painted labels as NIfTI.
+
+        Raises
+        ------
+        LabelError
+            If nothing was painted.
+        """
+        self._refuse_while_busy("save")
+        if not labels.array.any():
+            raise LabelError("Nothing has been painted yet.", hint="Paint or stamp a lesion first.")
+
+        def write() -> Path:
+            from napari_mrsynth.io import write_volume
+
+            return write_volume(path, labels)
+
+        def saved(written: Path) -> None:
+            self._say(Status(State.DONE, f"Saved {written.name}.", f"In {written.parent}."))
+
+        self._start(f"Saving {path.name} …", lambda: simply(write), saved)
+
+    def cancel(self) -> None:
+        """Stop what is running."""
+        self._runner.cancel()
+        self._settle()
+
+    def let_go(self) -> None:
+        """Stop everything, previews and measuring included."""
+        self._runner.cancel()
+        self._runner.forget_preview()
+        self._measuring.forget_preview()
+
+    def report(self, error: MrsynthError) -> None:
+        """Say that something the user asked for was refused."""
+        if not self.busy:
+            self._say(Status(State.FAILED, error.message, error.hint))
+
+    # ------------------------------------------------------------------ inside
+
+    def _start(self, doing: str, begin: Work[T], done: Callable[[T], None]) -> None:
+        self._refuse_while_busy("start another")
+
+        def ended(outcome: Outcome[T]) -> None:
+            if isinstance(outcome, Ok):
+                done(outcome.value)
+            elif isinstance(outcome, Failed):
+                self._say(Status(State.FAILED, outcome.message, outcome.hint))
+            else:
+                self._settle()
+
+        self._runner.start(doing, begin, ended)
+
+    def _set_brain(self, brain: BrainMask) -> None:
+        self.brain = brain
+        self.choice_changed.emit()
+        self._settle()
+        self._place()
+
+    def _set_lesion(self, lesion: LesionShape) -> None:
+        self.lesion, self.part = lesion, None
+        if self.placement is None:
+            volume, brain = self._require_brain("place a lesion")
+            x, y, z = (
+                float(v)
+                for v in volume.grid.affine.apply(np.argwhere(brain.array[::4, ::4, ::4]) * 4).mean(0)
+            )
+            self.placement = Placement((x, y, z))
+        self.choice_changed.emit()
+        self._settle()
+        self._place()
+
+    def _place(self) -> None:
+        """Compute the ghost, beside the window."""
+        shape, placement, volume, brain = self.shape, self.placement, self.volume, self.brain
+        if shape is None or placement is None or volume is None or brain is None or self.busy:
+            return
+
+        def place() -> Ghost:
+            placed = lay(shape, placement, volume.grid)
+            return Ghost(placed, _refusal(placed, brain.array))
+
+        def make() -> Generator[Progress, None, Ghost]:
+            return simply(place)
+
+        def ended(outcome: Outcome[Ghost]) -> None:
+            if isinstance(outcome, Ok):
+                self._set_ghost(outcome.value)
+            elif isinstance(outcome, Failed):
+                self._forget_ghost()
+                self._say(Status(State.FAILED, outcome.message, outcome.hint))
+
+        self._runner.preview(make, ended)
+
+    def _set_ghost(self, ghost: Ghost) -> None:
+        self.ghost = ghost
+        self.ghost_changed.emit(ghost)
+        self._settle()
+
+    def _forget_ghost(self) -> None:
+        self._runner.forget_preview()
+        self.ghost = None
+        self.ghost_changed.emit(None)
+
+    def _settle(self) -> None:
+        if self.volume is None:
+            self._say(_EMPTY)
+        elif self.brain is None:
+            self._say(
+                Status(State.BLOCKED, "The brain has not been found.", "Choose the scan again, or another.")
+            )
+        elif self.ghost is not None and self.ghost.refusal is not None:
+            refusal = self.ghost.refusal
+            self._say(Status(State.BLOCKED, refusal.message, refusal.hint))
+        elif self.ghost is not None and self.shape is not None:
+            size = f"{self.ghost.placed.voxels * np.prod(self.volume.grid.spacing) / 1000:.1f} ml"
+            self._say(
+                Status(State.READY, f"“{self.ghost.placed.name}” ({size}) fits.", "Press Stamp lesion.")
+            )
+        else:
+            self._say(Status(State.READY, "Ready to paint.", f"Brain: {self.brain.how}."))
+
+    def _say(self, status: Status) -> None:
+        self.status = status
+        self.status_changed.emit(status)
+
+    def _require_brain(self, purpose: str) -> tuple[Volume, BrainMask]:
+        if self.volume is None or self.brain is None:
+            raise InputError(f"There is no brain to {purpose} in.", hint="Choose a scan first.")
+        return self.volume, self.brain
+
+    def _require_library(self) -> LesionLibrary:
+        if self.library is None:
+            raise InputError("No library of lesions is open.", hint="Open a folder of lesion maps first.")
+        return self.library
+
+    def _refuse_while_busy(self, purpose: str) -> None:
+        if self.busy:
+            raise InputError(
+                f"Something is running: one cannot {purpose} now.", hint="Wait for it, or press Cancel."
+            )
+
+
+def _split(shape: LesionShape) -> LesionShape:
+    """Find a shape's separate lesions here and now; they are kept with it."""
+    _ = shape.parts
+    return shape
+
+
+def _refusal(placed: PlacedLesion, brain: NDArray[np.bool_]) -> LabelError | None:
+    try:
+        require_placed_inside(placed, brain)
+    except LabelError as error:
+        return error
+    return None
