@@ -73,3 +73,35 @@ def test_a_folder_that_is_no_run_cannot_be_exported(mrsynth, tmp_path):
     ended = mrsynth("export", tmp_path, "--json")
     assert ended.code == 2
     assert "last.ckpt" in ended.answer["error"]["message"]
+
+
+def test_an_unknown_format_exits_with_2_and_names_the_known_ones(mrsynth, tmp_path):
+    ended = mrsynth("export", tmp_path, "--format", "keras", "--json")
+    assert ended.code == 2
+    assert "onnx" in ended.answer["error"]["hint"]
+
+
+def test_a_bundle_is_written_in_another_format_beside_it(mrsynth, tiny, tmp_path, monkeypatch):
+    from napari_mrsynth.training import formats
+
+    asked = []
+
+    def convert(bundle, form, folder):
+        asked.append((bundle.card.id, form))
+        return folder
+
+    monkeypatch.setattr(formats, "convert", convert)
+    ended = mrsynth("export", tiny, "--format", "onnx", "--out", tmp_path / "out", "--json")
+    assert asked == [("tiny", "onnx")]
+    assert ended.answer == {"folder": str(tmp_path / "out"), "format": "onnx"}
+
+
+def test_the_format_monai_is_written_with_what_the_run_left(mrsynth, tiny, tmp_path, monkeypatch):
+    from napari_mrsynth.training import formats
+
+    outcome = run.RunResult(tmp_path, tiny, 100, (), {}, 100)
+    monkeypatch.setattr(run, "export", lambda *_: outcome)
+    monkeypatch.setattr(formats, "convert", lambda bundle, form, folder: folder)
+    ended = mrsynth("export", tmp_path / "run", "--format", "monai", "--json")
+    assert ended.answer["monai"] == str(tmp_path / "run" / "monai" / "tiny")
+    assert ended.answer["bundle"] == str(tiny)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import TrainConfig, load_config
+from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
 from napari_mrsynth.training.registry import training_system
 from napari_mrsynth.training.runfolder import RunFolder
@@ -68,7 +69,7 @@ def train(
     Raises
     ------
     ConfigError
-        If the configuration is wrong, or the run folder belongs to another one.
+        If the configuration is wrong, the run folder belongs to another one, or a package is not installed.
     InputError
         If no patient can be used, or the run began with other ones.
     OutputError
@@ -76,6 +77,7 @@ def train(
     DivergedError
         If the loss becomes NaN or infinite; the last checkpoint is kept.
     """
+    require("train")
     from napari_mrsynth.training.crops import share
 
     config = load_config(config_path, overrides)
@@ -119,6 +121,7 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
     InputError
         If there is no run, or it has no checkpoint yet.
     """
+    require("train")
     run = RunFolder(Path(folder))
     if not run.last.is_file():
         raise InputError(
