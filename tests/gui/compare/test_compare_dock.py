@@ -1,0 +1,275 @@
+"""The Compare dock on a viewer without a window: pairs by itself, shows, measures, exports and gives back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.layers import Image, Layer
+from qtpy.QtCore import Qt
+
+from napari_mrsynth.cli import main
+from napari_mrsynth.evaluation import METRICS
+from napari_mrsynth.evaluation.matching import Matching
+from napari_mrsynth.evaluation.words import shown
+from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.compare.dock import CompareDock
+from napari_mrsynth.gui.compare.stage import Way
+from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.imaging import Source
+from napari_mrsynth.io import write_volume
+from napari_mrsynth.session.job import ImmediateExecutor
+from phantoms import affine_of, lesion_labels, phantom, save
+
+SHAPE, SPACING = (24, 28, 22), (7.5, 7.5, 7.5)
+SPOT = (slice(14, 17), slice(18, 21), slice(13, 16))
+
+
+class SaveAs:
+    """Answers where an export goes."""
+
+    path = None
+
+    def save_as(self, title):
+        return self.path
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return phantom(SHAPE, affine_of(SHAPE, SPACING, "LPS"), "FLAIR", lesion=True, noise=0.02)
+
+
+def made_from(truth, factor=0.5, name="FLAIR (synthetic)"):
+    array = truth.array * np.float32(factor)
+    array[SPOT] *= 1.6
+    source = Source(format="synthetic", synthetic={"bundle": {"id": "m"}, "inputs": {"T1w": {}}})
+    return replace(truth, array=array, source=source, name=name)
+
+
+def added(viewer, image, name=None):
+    layer = Layer.create(*layer_tuple(image, name=name))
+    viewer.add_layer(layer)
+    return layer
+
+
+@pytest.fixture
+def questions():
+    return SaveAs()
+
+
+@pytest.fixture
+def dock(qtbot, viewer, truth, questions):
+    """A dock beside a truth, a prediction of it, another scan and lesions."""
+    added(viewer, truth)
+    added(viewer, phantom(SHAPE, truth.grid.affine, "T1w"))
+    added(viewer, lesion_labels(SHAPE, truth.grid.affine), "lesions")
+    added(viewer, made_from(truth))
+    viewer.dims.set_point(0, 0.0)
+    dock = CompareDock(viewer, ImmediateExecutor(), questions)
+    qtbot.addWidget(dock)
+    return dock
+
+
+def test_a_prediction_finds_its_truth_and_the_lesions_by_itself(dock):
+    assert dock.choices.ticked == ["FLAIR (synthetic)"]
+    assert dock.choices.truth_name == "FLAIR"
+    assert dock.choices.lesions_name == "lesions"
+    assert dock.run.run.isEnabled()
+
+
+def test_a_prediction_that_arrives_later_is_ticked(qtbot, viewer, truth, questions):
+    added(viewer, truth)
+    dock = CompareDock(viewer, ImmediateExecutor(), questions)
+    qtbot.addWidget(dock)
+    assert not dock.choices.ticked
+    assert not dock.run.run.isEnabled()
+    added(viewer, made_from(truth))
+    dock.presenter.offer()
+    assert dock.choices.ticked == ["FLAIR (synthetic)"]
+    assert dock.choices.truth_name == "FLAIR"
+
+
+def test_the_table_shows_the_digits_of_the_command_line(dock, truth, tmp_path, capsys):
+    dock.run.run.click()
+    [looked] = dock.presenter.looked
+    files = {
+        "truth": save(truth, tmp_path / "p_FLAIR.nii.gz"),
+        "pred": write_volume(tmp_path / "sub-p_desc-synthetic_FLAIR.nii.gz", made_from(truth)),
+        "lesions": save(lesion_labels(SHAPE, truth.grid.affine), tmp_path / "p_seg.nii.gz"),
+    }
+    given = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    assert main(["evaluate", *given, "--match", "mean", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    for column, region in enumerate(("whole", "brain", "healthy", "lesion")):
+        assert dock.table.horizontalHeaderItem(column).text() == region
+        for row, metric in enumerate(METRICS):
+            value = getattr(looked.comparison.scores.regions[region], metric)
+            assert told["regions"][region][metric] == value
+            assert dock.table.item(row, column).text() == shown(metric, value)
+    assert "multiplied by one number" in dock.how.text()
+
+
+def view_of(dock):
+    [view] = [layer for layer in dock.presenter.stage.own if layer.name.startswith("comparison")]
+    return view
+
+
+def test_each_way_shows_the_voxels_it_should(dock, viewer, truth):
+    scene.show_side(viewer, "radiological")
+    dock.run.run.click()
+    pair = dock.presenter.looked[0].comparison.pair
+    real, made = (truth.grid.as_display(array) for array in (pair.truth, pair.pred))
+    index = dock.presenter.stage.place.sliced()[1]
+    plane = (index, slice(None), slice(None))
+    width = real.shape[2]
+
+    def look(way):
+        dock.ways.buttons[way].click()
+        return np.asarray(view_of(dock).data[plane])
+
+    beside = look(Way.SIDE)
+    cut = dock.presenter.looked[0].across[2]
+    expected = np.concatenate(
+        [made[cut][plane], real[cut][plane]], axis=1
+    )  # the first is on the screen's left
+    np.testing.assert_allclose(beside, expected, rtol=1e-6)
+    swiped = look(Way.SWIPE)
+    np.testing.assert_allclose(swiped[:, width // 2 :], real[plane][:, width // 2 :], rtol=1e-6)
+    np.testing.assert_allclose(swiped[:, : width // 2], made[plane][:, : width // 2], rtol=1e-6)
+    dock.ways.slider.setValue(100)
+    np.testing.assert_allclose(look(Way.SWIPE), real[plane], rtol=1e-6)
+    tiles = look(Way.CHECKER)
+    assert (tiles == real[plane].astype(np.float32)).any()
+    assert (tiles == made[plane].astype(np.float32)).any()
+    first = look(Way.FLICKER)
+    dock.ways.flickered.emit()
+    second = np.asarray(view_of(dock).data[plane])
+    assert not np.array_equal(first, second)
+    np.testing.assert_allclose(look(Way.DIFFERENCE), made[plane] - real[plane], rtol=1e-4, atol=1e-2)
+    view = view_of(dock)
+    assert view.colorbar.visible
+    low, high = view.contrast_limits
+    assert low == -high
+    np.testing.assert_allclose(look(Way.EDGES), made[plane], rtol=1e-6)
+    assert any(layer.visible and layer.name.startswith("edges") for layer in dock.presenter.stage.own)
+    assert not view.colorbar.visible
+
+
+def test_limits_set_on_the_grey_view_come_back_after_the_difference(dock):
+    dock.run.run.click()
+    view_of(dock).contrast_limits = (10, 200)
+    dock.ways.buttons[Way.DIFFERENCE].click()
+    dock.ways.buttons[Way.SWIPE].click()
+    assert tuple(view_of(dock).contrast_limits) == (10, 200)
+
+
+def test_the_users_view_comes_back_when_comparing_ends(dock, viewer):
+    viewer.layers["T1w"].visible = False
+    viewer.canvas.grid.enabled = True
+    viewer.layers.selection.active = viewer.layers["T1w"]
+    viewer.dims.order = (1, 0, 2)
+    viewer.scene.camera.zoom = 3.25
+    viewer.scene.camera.center = (0.0, 4.0, 9.0)
+    before = [(layer, layer.visible) for layer in viewer.layers], tuple(viewer.dims.point)
+    dock.run.run.click()
+    assert not viewer.canvas.grid.enabled
+    assert {layer for layer in viewer.layers if layer.visible} <= dock.presenter.stage.own
+    for way in Way:
+        dock.ways.buttons[way].click()
+    dock.places.place_chosen.emit(dock.presenter.looked[0].comparison.worst[0])
+    dock.end.click()
+    assert ([(layer, layer.visible) for layer in viewer.layers], tuple(viewer.dims.point)) == before
+    assert viewer.canvas.grid.enabled
+    assert tuple(viewer.dims.order) == (1, 0, 2)
+    assert viewer.scene.camera.zoom == 3.25
+    assert tuple(viewer.scene.camera.center) == (0.0, 4.0, 9.0)
+    assert viewer.layers.selection == {viewer.layers["T1w"]}
+
+
+def test_a_click_on_the_worst_place_goes_to_the_slice_that_was_spoiled(dock, viewer, truth):
+    dock.run.run.click()
+    dock.places.itemClicked.emit(dock.places.item(0))
+    assert 12 <= dock.presenter.stage.place.sliced()[1] <= 16
+    scene.look_at(viewer, scene.Plane.SAGITTAL)
+    dock.places.itemClicked.emit(dock.places.item(0))
+    axis, index = dock.presenter.stage.place.sliced()
+    assert axis == 2
+    assert SHAPE[0] - 1 - 17 <= index <= SHAPE[0] - 1 - 13  # the first native axis points left
+
+
+def test_a_click_on_the_curve_goes_to_the_slice(dock):
+    dock.run.run.click()
+    dock.curve.slice_chosen.emit(11)
+    assert dock.presenter.stage.place.sliced() == (0, 11)
+
+
+def test_several_predictions_stand_side_by_side(dock, viewer, truth):
+    added(viewer, made_from(truth, 0.8, "other"), "other (synthetic)")
+    dock.presenter.offer()
+    dock.run.run.click()
+    assert len(dock.presenter.looked) == 2
+    assert dock.table.columnCount() == 2
+    cut = dock.presenter.looked[0].across[2]
+    one = truth.display[cut].shape[2]
+    assert view_of(dock).data.shape[2] == 3 * one
+    dock.ways.prediction_chosen.emit(1)
+    dock.ways.buttons[Way.DIFFERENCE].click()
+    other = dock.presenter.looked[1].difference
+    np.testing.assert_array_equal(np.asarray(view_of(dock).data), truth.grid.as_display(other))
+
+
+def test_while_anything_synthetic_is_compared_the_canvas_says_so(dock, viewer):
+    viewer.layers["FLAIR (synthetic)"].visible = False
+    overlay = viewer.canvas.overlays["mrsynth_warning"]
+    assert not overlay.visible
+    dock.run.run.click()
+    for way in Way:
+        dock.ways.buttons[way].click()
+        assert overlay.visible
+    assert all("synthetic" in layer.name for layer in dock.presenter.stage.own)
+    dock.end.click()
+    assert not overlay.visible
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".png", ".html"])
+def test_everything_can_be_exported(dock, questions, tmp_path, ending):
+    dock.run.run.click()
+    questions.path = tmp_path / f"comparison{ending}"
+    dock.run.save.click()
+    assert questions.path.stat().st_size > 200
+    assert "Wrote" in dock.run.message.text()
+
+
+def test_what_cannot_be_compared_is_said_and_the_view_stays(dock, viewer, truth):
+    far = replace(truth, grid=phantom(SHAPE, affine_of(SHAPE, SPACING, centre_mm=(900, 0, 0))).grid)
+    added(viewer, far, "far away")
+    dock.presenter.offer()
+    dock.choices.truth.setCurrentText("far away")
+    dock.run.run.click()
+    assert "does not meet" in dock.run.message.text()
+    assert not dock.presenter.stage.is_on
+    assert viewer.layers["FLAIR"].visible
+
+
+def test_a_layer_without_geometry_is_taken_as_it_is_shown_and_said(dock, viewer, truth):
+    foreign = Image(np.ascontiguousarray(truth.display) * 1.1, name="foreign FLAIR", scale=SPACING)
+    foreign.translate = viewer.layers["FLAIR"].translate
+    viewer.add_layer(foreign)
+    dock.presenter.offer()
+    for row in range(dock.choices.predictions.count()):
+        item = dock.choices.predictions.item(row)
+        chosen = item.text() == "foreign FLAIR"
+        item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
+    dock.run.run.click()
+    [looked] = dock.presenter.looked
+    assert looked.comparison.scores.regions["brain"].nmse == pytest.approx(0, abs=1e-6)
+    assert "axes taken as S, A, R" in dock.how.text()
+
+
+def test_intensities_can_be_compared_as_they_are(dock):
+    dock.choices.matching.setCurrentIndex(dock.choices.matching.findData(Matching.NONE))
+    dock.run.run.click()
+    assert dock.presenter.looked[0].comparison.pair.factor == 1
+    assert "difference of scale" in dock.how.text()
