@@ -171,11 +171,11 @@ def table(report: dict[str, Any]) -> str:
         ("  its processor time", f"{report['toggle_times_faster_cpu']:.1f}", ""),
         ("peak memory of the engine's job", f"{report['engine_peak_rss_gb']:.2f} GB", "at most 3 GB"),
     ]
+    asked = f"{', '.join(report['used'])} to {report['wanted']}"
     head = (
-        f"{report['patient']} ({shape}), {', '.join(report['used'])} to {report['wanted']}, "
-        f"model {report['bundle']}, torch {report['torch']}\n"
-        f"{report['cores']} cores, {report['threads']} threads, bfloat16 units: {report['bfloat16_units']}, engine in {report['precision']}, "
-        f"load average {report['load_average'][0]}"
+        f"{report['patient']} ({shape}), {asked}, model {report['bundle']}, torch {report['torch']}\n"
+        f"{report['cores']} cores, {report['threads']} threads, engine in {report['precision']} (bfloat16: "
+        f"{report['bfloat16_units']}), load average {report['load_average'][0]}"
     )
     return "\n".join([head, *(f"{name:38s} {value:>10s}   {bar}" for name, value, bar in rows)])
 

@@ -2,10 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1680x1050x24" python benchmarks/window.py PATIENT_FOLDER
 
-A timer ticks every 5 ms on the window's thread; the longest wait between two ticks is how long the window did not
-answer. Beside it stands the processor's time of that thread in the same wait: where other programs hold the
-cores, the clock tells about them too. Each stage is a click or two; the whole is run twice, because the first time in a
-process pays for imports.
+A timer ticks every 5 ms on the window's thread; the longest wait between two ticks is how long the window did
+not answer. Beside it stands the processor's time of that thread in such a wait: where other programs hold the
+cores, the clock tells about them too. Each stage is a click or two; the whole is run twice, because the first
+time in a process pays for imports.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ class Bench:
         switch = dock.table.rows["FLAIR"].switch
         self.stage("switch FLAIR off, preview", switch.click, lambda: "FLAIR (preview)" in layers)
         toggle = dock.table.rows["T1ce"].switch
-        self.stage("switch T1ce off, preview again", toggle.click, lambda: False if session.busy else True)
+        self.stage("switch T1ce off, preview again", toggle.click, lambda: not session.busy)
         dock.run.run.click()
         self.live(60.0, lambda: (session.status.progress or 0) and session.status.progress.fraction > 0.2)
         self.stage("cancel", dock.run.cancel.click, lambda: not session.busy)
         self.stage("synthesise to the end", dock.run.run.click, lambda: "FLAIR (synthetic)" in layers)
-        self.stage("drop the preview", lambda: dock.run.live.click(), lambda: True)
-        self.stage("close the patient", lambda: dock.presenter.adapter.forget(), lambda: True)
+        self.stage("drop the preview", dock.run.live.click, lambda: True)
+        self.stage("close the patient", dock.presenter.adapter.forget, lambda: True)
 
     def close(self) -> None:
         """Close the window."""

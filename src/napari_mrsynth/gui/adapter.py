@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_mrsynth.gui import marking, scene
+from napari_mrsynth.gui import garbage, marking, scene
 from napari_mrsynth.gui.layer_data import Tag, layer_tuple, limits, placed, scan_name
 from napari_mrsynth.gui.linking import link_limits, proportion
 from napari_mrsynth.imaging.study import Study
@@ -326,4 +326,5 @@ class ViewerAdapter:
         if layer in self._own:
             self._own.discard(layer)
             if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+                with garbage.left_for_later():
+                    self.viewer.layers.remove(layer)
