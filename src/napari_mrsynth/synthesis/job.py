@@ -148,7 +148,9 @@ class Job:
         native = resample(working, self.study.grid)
         array = np.array(native.array)
         self._clear_outside(array)
-        return LabelVolume(array, self.study.grid, name=working.name, labels=working.labels)
+        made = self.provenance(self.request.wanted[0]) | {"contrast": "source map"}
+        source = Source(format="synthetic", synthetic=made)
+        return LabelVolume(array, self.study.grid, working.name, source, labels=working.labels)
 
     def provenance(self, contrast: str) -> dict[str, Any]:
         """Return how `contrast` was made (see :func:`~napari_mrsynth.synthesis.provenance.provenance`)."""

@@ -1,0 +1,111 @@
+"""Whatever leaves the program is marked, for a reader that knows nothing of it: nibabel and json alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bad.models import tiny_model
+from napari_mrsynth.cli import main
+from napari_mrsynth.gui.layer_data import Tag, layer_tuple
+from napari_mrsynth.gui.writers import write_image, write_labels, write_layers
+from napari_mrsynth.imaging import LabelVolume, Source
+from napari_mrsynth.io import read_image, write_volume
+from phantoms import brain_study, patient_folder
+
+PROVENANCE = {"bundle": {"id": "m", "weights_sha256": "ab"}, "inputs": {}}
+
+
+def is_marked(path: Path) -> bool:
+    """Whether the header's text and the JSON file beside the image both say that it is synthetic."""
+    text = bytes(nib.load(path).header["descrip"]).rstrip(b"\0").decode()
+    sidecar = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    return text.startswith("SYNTHETIC") and json.loads(sidecar.read_text())["Synthetic"] is True
+
+
+@pytest.fixture
+def patient(tmp_path, monkeypatch):
+    model = tiny_model(tmp_path)
+    monkeypatch.setattr("napari_mrsynth.bundles.store.default_roots", lambda: (model.parent,))
+    return patient_folder(
+        tmp_path / "sub-01", brain_study(("T1w", "T2w"), shape=(24, 28, 20), spacing=(6,) * 3)
+    )
+
+
+@pytest.fixture
+def synthetic():
+    study = brain_study(("FLAIR",), shape=(24, 28, 20), spacing=(6,) * 3)
+    return replace(study.volume("FLAIR"), source=Source(format="synthetic", synthetic=PROVENANCE))
+
+
+def test_every_image_the_command_line_writes_is_marked(patient, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["synthesize", str(patient), "--want", "FLAIR,T1ce", "--out", str(out), "--source-map"]
+    assert main(arguments) == 0
+    written = sorted(out.rglob("*.nii*"))
+    assert len(written) == 3
+    assert [path.name for path in written if not is_marked(path)] == []
+    assert all("desc-synthetic" in path.name for path in written)
+
+
+def test_the_sidecar_says_by_what_from_what_and_how(patient, tmp_path):
+    out = tmp_path / "out"
+    assert main(["synthesize", str(patient), "--want", "FLAIR", "--out", str(out)]) == 0
+    [sidecar] = out.glob("*.json")
+    told = json.loads(sidecar.read_text())["Provenance"]
+    assert told["bundle"]["id"]
+    assert len(told["bundle"]["weights_sha256"]) == 64
+    assert set(told["inputs"]) == {"T1w", "T2w"} == set(told["request"]["used"])
+    for contrast, given in told["inputs"].items():
+        [file] = patient.glob(f"*_{contrast}*")
+        assert given["file"] == file.name
+        assert given["fingerprint"] == read_image(file).fingerprint
+    assert told["software"]["version"]
+    assert told["request"]["wanted"] == ["FLAIR"]
+    assert "seed" in told
+
+
+def test_a_synthetic_file_that_comes_back_as_an_input_is_recognised_and_said(patient, tmp_path, capsys):
+    first = tmp_path / "first"
+    assert main(["synthesize", str(patient), "--want", "FLAIR", "--out", str(first)]) == 0
+    [made] = first.glob("*.nii.gz")
+    capsys.readouterr()
+    again = ["synthesize", f"FLAIR={made}", "--want", "T1ce", "--out", str(tmp_path / "again"), "--json"]
+    assert main(again) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert any("itself made by a model" in warning for warning in told["warnings"])
+    [sidecar] = (tmp_path / "again").glob("*.json")
+    assert json.loads(sidecar.read_text())["Provenance"]["inputs"]["FLAIR"]["synthetic"] is True
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_the_library_cannot_write_a_synthetic_volume_unmarked(synthetic, tmp_path, ending):
+    assert is_marked(write_volume(tmp_path / f"plain{ending}", synthetic))
+    changed = synthetic.with_array(synthetic.array * 2).as_contrast("T1w").noting("edited")
+    assert is_marked(write_volume(tmp_path / f"changed{ending}", changed))
+    labels = LabelVolume(np.ones(synthetic.grid.shape, np.uint8), synthetic.grid, "map", synthetic.source)
+    assert is_marked(write_volume(tmp_path / f"labels{ending}", labels))
+
+
+@pytest.mark.parametrize("name", ["FLAIR (synthetic)", "renamed by its user", "acquired T1w"])
+def test_the_window_cannot_save_a_synthetic_layer_unmarked(synthetic, tmp_path, name):
+    data, attributes, _ = layer_tuple(synthetic, name=name)
+    paths = write_image(str(tmp_path / "whole.nii.gz"), data, attributes)
+    paths += write_image(str(tmp_path / "cropped.nii.gz"), data[4:12], attributes)
+    paths += write_layers(str(tmp_path / "folder"), [(data, attributes, "image")])
+    assert [path for path in paths if not is_marked(Path(path))] == []
+
+
+@pytest.mark.parametrize("kind", ["preview", "source map"])
+def test_other_layers_that_a_model_made_are_saved_marked(synthetic, tmp_path, kind):
+    tag = Tag(kind, synthetic.grid, Source(format="synthetic"))
+    meta = {"name": kind, "metadata": tag.as_metadata(), "scale": (6.0,) * 3, "translate": (0.0,) * 3}
+    data = np.ones(synthetic.display.shape, np.uint8)
+    write = write_labels if kind == "source map" else write_image
+    [path] = write(str(tmp_path / "layer.nii.gz"), data, meta)
+    assert is_marked(Path(path))
