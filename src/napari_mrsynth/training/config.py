@@ -38,9 +38,11 @@ class DataConfig:
         Voxel size of the prepared volumes.
     normalisation : str
         One of :data:`napari_mrsynth.preprocess.normalise.METHODS`.
-    folds, fold : int
-        With `folds` > 1, fold `fold` is held out: patients are dealt by their place in the sorted list, all
-        sessions of one together.
+    folds : int
+        Into how many folds the patients are dealt, by their place in the sorted list, all sessions of one
+        together; 1 for none.
+    fold : int
+        Which fold is held out, counted from 0.
     held_out : tuple of str
         Patients held out by name instead.
     cache : str
@@ -67,13 +69,24 @@ class ArtefactConfig:
 
     Attributes
     ----------
-    anisotropy, motion, ghosting, bias, noise, gamma : float
-        Probability per input: in-plane blurring by thick voxels, movement of the head, periodic ghosts, an
-        uneven coil, thermal noise, another contrast curve.
+    anisotropy : float
+        Probability of in-plane blurring by thick voxels.
+    motion : float
+        Probability of a movement of the head during the scan.
+    ghosting : float
+        Probability of periodic ghosts.
+    bias : float
+        Probability of an uneven coil.
+    noise : float
+        Probability of thermal noise.
+    gamma : float
+        Probability of another contrast curve.
     anisotropy_factor : float
         Largest ratio of the voxels' sides.
-    motion_degrees, motion_voxels : float
-        Largest rotation and shift of the head, twice during the scan.
+    motion_degrees : float
+        Largest rotation of the head, which moves twice during the scan.
+    motion_voxels : float
+        Largest shift of the head.
     ghosting_intensity : float
         Largest share of the ghosts in the signal.
     bias_size : float
@@ -114,12 +127,18 @@ class AugmentConfig:
         Probability of a left-right mirror.
     turn : float
         Probability of an in-plane rotation and zoom.
-    degrees, zoom : float
-        Their largest size: degrees, and a fraction of the size.
+    degrees : float
+        Largest rotation.
+    zoom : float
+        Largest change of size, as a fraction.
     intensity : float
         Probability, per input, of a change of its intensities.
-    gamma, contrast, bias : float
-        Largest log-exponent, log-stretch about the mean, and log-amplitude of a smooth field.
+    gamma : float
+        Largest logarithm of the exponent.
+    contrast : float
+        Largest logarithm of the stretch about the mean.
+    bias : float
+        Standard deviation of the logarithm of a smooth field.
     noise : float
         Largest standard deviation of added noise, in foreground means.
     artefacts : ArtefactConfig
@@ -150,10 +169,14 @@ class OptimConfig:
         Crops per step, over all devices together.
     crop : int
         Side of the square axial crops in voxels.
-    lr, weight_decay : float
-        Of AdamW (Adam where the decay is 0).
+    lr : float
+        Largest learning rate of AdamW.
+    weight_decay : float
+        Its weight decay; with 0 it is Adam.
     warmup : int
-        Steps over which the rate rises from 0; it then falls to 0 along a cosine where `cosine` is set.
+        Steps over which the rate rises from 0.
+    cosine : bool
+        Whether it then falls to 0 along a cosine.
     clip : float
         Largest gradient norm; 0 for none.
     ema : float
@@ -204,12 +227,16 @@ class RunConfig:
     ----------
     folder : str
         Run folder: config, log, checkpoints, bundle.
-    checkpoint_every, log_every : int
-        Steps.
+    checkpoint_every : int
+        Steps from one checkpoint to the next.
+    log_every : int
+        Steps from one row of the log to the next.
     accelerator : str
         Lightning's: ``auto``, ``cpu``, ``gpu``, ``mps``.
-    devices, nodes : int
-        How many of them per node, and nodes.
+    devices : int
+        How many of them in each machine.
+    nodes : int
+        How many machines.
     threads : int
         Processor threads; 0 leaves torch's choice.
     workers : int
@@ -228,7 +255,25 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class CardConfig:
-    """What people should read on the exported bundle's card; figures are filled in from the run."""
+    """What people should read on the exported bundle's card; figures are filled in from the run.
+
+    Attributes
+    ----------
+    id : str
+        Short name: letters, digits, ``.``, ``_`` and ``-``.
+    title : str
+        One line.
+    summary : str
+        A few sentences.
+    licence : str
+        Of the weights.
+    data_licences : tuple of str
+        Of the training data, with attribution.
+    citation : str
+        How to cite it.
+    limits : str
+        Where it fails.
+    """
 
     id: str = "unnamed"
     title: str = ""
@@ -241,7 +286,31 @@ class CardConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training: the system, its network and objective, and everything around them."""
+    """A whole training: the system, its network and objective, and everything around them.
+
+    Attributes
+    ----------
+    system : str
+        Which system is trained.
+    data : DataConfig
+        Which patients.
+    network : mapping
+        ``name`` of the registered network, and its parameters.
+    objective : mapping
+        What the system minimises.
+    augment : AugmentConfig
+        What is changed at random.
+    optim : OptimConfig
+        How the weights are learnt.
+    validation : ValidationConfig
+        How the training is watched.
+    run : RunConfig
+        Where it lives and runs.
+    card : CardConfig
+        What people read of it.
+    seed : int
+        Decides everything that is drawn.
+    """
 
     system: str
     data: DataConfig
