@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_mrsynth.cli._evaluate_card import measure_card
 from napari_mrsynth.cli._output import Report, absolute, follow, say, table
 from napari_mrsynth.errors import InputError, MrsynthError
 
@@ -27,11 +28,16 @@ class Match(StrEnum):
 
 
 def evaluate(
-    pred: Annotated[Path, typer.Option(metavar="PATH", help="The prediction, or a folder of them.")],
+    patients: Annotated[
+        Path | None, typer.Argument(metavar="[PATIENTS]", help="With --card: a folder with one per patient.")
+    ] = None,
+    pred: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The prediction, or a folder of them.")
+    ] = None,
     truth: Annotated[
-        Path,
+        Path | None,
         typer.Option(metavar="PATH", help="The real scan it is to be compared with, or a folder of them."),
-    ],
+    ] = None,
     mask: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="A brain mask, or a folder; by default computed from the truth."),
@@ -55,11 +61,28 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Also write a one-page report.")
     ] = None,
+    card: Annotated[
+        str | None,
+        typer.Option(metavar="BUNDLE", help="Measure a model on PATIENTS: every subset of inputs."),
+    ] = None,
+    training_error: Annotated[
+        bool, typer.Option("--training-error", help="With --card: the model may have seen these patients.")
+    ] = False,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="With --card: where page, figure and rows go.")
+    ] = Path(),
 ) -> Report:
     """Score predictions against the truth: errors, PSNR, SSIM and correlations per region."""
     from napari_mrsynth.evaluation.bootstrap import Bootstrap
     from napari_mrsynth.evaluation.folders import FilePair, pair_folders
 
+    if card is not None:
+        return measure_card(card, patients, absolute(out), training_error=training_error)
+    if pred is None or truth is None or patients is not None:
+        raise InputError(
+            "Nothing to compare was given.",
+            hint="Give --pred and --truth, or --card BUNDLE and a folder of patients.",
+        )
     how = Bootstrap(replicates=bootstrap)
     pred, truth = absolute(pred), absolute(truth)
     mask, lesions = (None if path is None else absolute(path) for path in (mask, lesions))

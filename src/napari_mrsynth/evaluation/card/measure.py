@@ -1,0 +1,205 @@
+"""Every subset of a patient's scans to every other contrast, made as a user's would be, and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from napari_mrsynth.bundles import Card
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.evaluation.matching import Matching
+from napari_mrsynth.evaluation.metrics import METRICS
+from napari_mrsynth.evaluation.pairing import Pair
+from napari_mrsynth.imaging import LabelVolume, Study, Volume
+from napari_mrsynth.io import read_patient
+from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
+from napari_mrsynth.preprocess.study import build_study
+from napari_mrsynth.progress import Progress, Stopwatch
+from napari_mrsynth.synthesis import Engine, Request
+
+MODEL, BASELINE = "model", "mean of the inputs"
+SCORED = ("brain", "healthy", "lesion")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scored region of one prediction of one patient.
+
+    Attributes
+    ----------
+    patient, method, inputs, target, region : str
+        `inputs` joined by ``+``.
+    voxels : int
+    figures : mapping of str to float
+        By metric; intensities after both brain means were made equal.
+    """
+
+    patient: str
+    method: str
+    inputs: str
+    target: str
+    region: str
+    voxels: int
+    figures: Mapping[str, float]
+
+
+def patients_below(root: Path) -> list[Path]:
+    """Return the folders of patients: those below `root` that hold scans, or `root` itself.
+
+    Raises
+    ------
+    InputError
+        If there is no folder, or no scan in any.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder.", hint="Give a folder with one folder per patient.")
+    found = sorted({path.parent for path in root.rglob("*") if _is_scan(path)})
+    tops = [folder for folder in found if not any(parent in found for parent in folder.parents)]
+    if not tops:
+        raise InputError(f"There is no scan below {root}.", hint="Give a folder with one folder per patient.")
+    return tops
+
+
+def measuring(
+    engine: Engine, card: Card, folders: Sequence[Path], *, root: Path, training_error: bool = False
+) -> Generator[Progress, None, tuple[list[Row], list[tuple[str, str]]]]:
+    """Make and score everything that a model can make of the patients' scans.
+
+    Parameters
+    ----------
+    engine : Engine
+        Whose store has the model.
+    card : Card
+        Of the model.
+    folders : sequence of Path
+        One per patient.
+    root : Path
+        Patients are named by their path below it.
+    training_error : bool
+        Whether patients whom the model was trained on may be measured.
+
+    Returns
+    -------
+    rows : list of Row
+    skipped : list of (patient, reason)
+        Patients with fewer than two of the model's contrasts, or that cannot be read.
+
+    Raises
+    ------
+    InputError
+        If a patient was among the training subjects and `training_error` is False, or nothing could be
+        measured.
+    """
+    clock = Stopwatch()
+    rows: list[Row] = []
+    skipped: list[tuple[str, str]] = []
+    for count, folder in enumerate(folders):
+        name = folder.relative_to(root).as_posix() if folder != root else folder.name
+        yield clock.at(count / len(folders), f"Reading {name}")
+        try:
+            study = _study(folder, card)
+        except InputError as error:
+            skipped.append((name, str(error)))
+            continue
+        if not training_error:
+            _refuse_trained_on(card, name, study)
+        pairs = _pairs(card, study)
+        if not pairs:
+            skipped.append((name, f"it has only {', '.join(study.contrasts)} of the model's contrasts"))
+        for done, (used, target) in enumerate(pairs):
+            share = (count + done / len(pairs)) / len(folders)
+            yield clock.at(share, f"{name}: {target} from {', '.join(used)}")
+            for method, made in _predictions(engine, card, study, used, target):
+                rows += _scored(name, method, made, study, used, target)
+    if not rows:
+        why = "; ".join(f"{name}: {reason}" for name, reason in skipped)
+        raise InputError(f"Nothing could be measured: {why}")
+    return rows, skipped
+
+
+def _study(folder: Path, card: Card) -> Study:
+    files = read_patient(folder)
+    known = {*card.inputs, *card.outputs}
+    volumes = [volume for volume in files.volumes if volume.contrast in known]
+    if len(volumes) < 2:
+        there = ", ".join(volume.name for volume in volumes) or "none"
+        raise InputError(f"it has fewer than two of the model's contrasts ({there})")
+    return build_study(volumes, name=files.name, mask=files.mask, lesions=files.lesions)
+
+
+def _refuse_trained_on(card: Card, name: str, study: Study) -> None:
+    """Refuse a patient any of whose scans the model was trained on, by the scans' fingerprints."""
+    for subject in card.training.get("subjects", ()):
+        known = set(subject.get("volumes", {}).values())
+        for contrast, member in study.members.items():
+            if member.native.fingerprint in known:
+                raise InputError(
+                    f"{card.id} was trained on {name}: its {contrast} is that of {subject.get('id')}.",
+                    hint="Leave the patient out, or say --training-error to measure the training error.",
+                )
+
+
+def _pairs(card: Card, study: Study) -> list[tuple[tuple[str, ...], str]]:
+    found = []
+    for target in card.outputs:
+        if target not in study.members:
+            continue
+        others = [contrast for contrast in card.inputs if contrast in study.members and contrast != target]
+        for size in range(1, len(others) + 1):
+            found += [(subset, target) for subset in combinations(others, size)]
+    return found
+
+
+def _predictions(
+    engine: Engine, card: Card, study: Study, used: tuple[str, ...], target: str
+) -> Iterator[tuple[str, Volume]]:
+    steps = engine.run(study, Request((target,), used, bundle=card.id))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            yield MODEL, end.value.outputs[target]
+            break
+    yield BASELINE, _mean_of_inputs(study, used)
+
+
+def _mean_of_inputs(study: Study, used: tuple[str, ...]) -> Volume:
+    """Return the average of the inputs, each divided by its own mean over the brain."""
+    inside = study.mask.array if study.mask is not None else np.ones(study.grid.shape, bool)
+    total = np.zeros(study.grid.shape, np.float32)
+    for contrast in used:
+        array = study.volume(contrast).array.astype(np.float32)
+        mean = float(array[inside].mean())
+        total += array / (mean if mean > 0 else 1.0)
+    total[~inside.astype(bool)] = 0
+    return Volume(total, study.grid, BASELINE)
+
+
+def _scored(
+    name: str, method: str, made: Volume, study: Study, used: tuple[str, ...], target: str
+) -> list[Row]:
+    mask = None
+    if study.mask is not None:
+        mask = LabelVolume(study.mask.array.astype(np.uint8), study.grid, study.mask.how)
+    truth = study.volume(target)
+    pair = Pair.of(made, truth, mask=mask, lesions=study.lesions, matching=Matching.MEAN)
+    return [
+        Row(
+            name,
+            method,
+            "+".join(used),
+            target,
+            region,
+            scores.voxels,
+            {metric: getattr(scores, metric) for metric in METRICS},
+        )
+        for region, scores in pair.score(SCORED).regions.items()
+    ]
+
+
+def _is_scan(path: Path) -> bool:
+    return path.is_file() and extension_of(path) is not None and role_of(stem_of(path)) is Role.SCAN

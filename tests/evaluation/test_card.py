@@ -1,0 +1,104 @@
+"""A model's card is measured on unseen patients only, with a baseline and honest tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bad.models import tiny_model
+from napari_mrsynth.bundles import Bundle, save_bundle
+from napari_mrsynth.cli import main
+from napari_mrsynth.errors import InputError
+from napari_mrsynth.evaluation.card import BASELINE, MODEL, Row, differences, holm, patients_below
+from napari_mrsynth.io import read_patient
+from phantoms import brain_study, patient_folder
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    return Bundle.open(tiny_model(tmp_path))
+
+
+@pytest.fixture
+def patients(tmp_path):
+    root = tmp_path / "patients"
+    for name, contrasts in (("p1", ("T1w", "T2w", "FLAIR")), ("p2", ("T1w", "FLAIR")), ("p3", ("T2w",))):
+        study = brain_study(contrasts, shape=(16, 18, 14), spacing=(10,) * 3, lesion=name == "p1", name=name)
+        patient_folder(root / name, study)
+    return root
+
+
+def card_of(bundle, patients, tmp_path, capsys, *more):
+    arguments = ["evaluate", "--card", str(bundle.folder), str(patients), "--out", str(tmp_path / "out")]
+    code = main([*arguments, *more, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_every_subset_is_measured_beside_the_baseline_and_written(bundle, patients, tmp_path, capsys):
+    code, found = card_of(bundle, patients, tmp_path, capsys)
+    assert code == 0
+    assert found["patients"] == ["p1", "p2"]
+    assert [each["patient"] for each in found["skipped"]] == ["p3"]
+    tasks = {(t["inputs"], t["target"]): t for t in found["tasks"] if t["region"] == "brain"}
+    assert len(tasks) == 9  # three targets from every subset of the two others
+    assert tasks["T1w", "FLAIR"]["patients"] == 2
+    assert tasks["T1w+T2w", "FLAIR"]["patients"] == 1
+    assert all(task["p"] is None for task in tasks.values())  # two patients prove nothing
+    assert {t["region"] for t in found["tasks"]} == {"brain", "healthy", "lesion"}
+    page = (tmp_path / "out" / f"evaluation-{bundle.card.id}.md").read_text()
+    assert "| FLAIR | T1w, T2w |" in page
+    assert "raining error" not in page
+    assert (tmp_path / "out" / f"evaluation-{bundle.card.id}.png").stat().st_size > 1000
+
+
+def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, patients, tmp_path, capsys):
+    [flair] = [v for v in read_patient(patients / "p2").volumes if v.contrast == "FLAIR"]
+    subjects = [{"id": "someone", "sha256": "0", "volumes": {"FLAIR": flair.fingerprint}}]
+    card = replace(bundle.card, training={"subjects": subjects})
+    bundle = save_bundle(bundle.folder, card, bundle.state())
+    (patients / "p2").rename(patients / "renamed")
+    code, found = card_of(bundle, patients, tmp_path, capsys)
+    assert code == 2
+    assert "was trained on renamed: its FLAIR is that of someone" in found["error"]["message"]
+    code, found = card_of(bundle, patients, tmp_path, capsys, "--training-error")
+    assert code == 0
+    assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
+
+
+def test_one_patients_own_folder_is_one_patient(patients, tmp_path):
+    assert patients_below(patients / "p1") == [patients / "p1"]
+    assert [path.name for path in patients_below(patients)] == ["p1", "p2", "p3"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no scan below"):
+        patients_below(tmp_path / "empty")
+
+
+def test_neither_folder_nor_files_is_said(capsys):
+    assert main(["evaluate", "--json"]) == 2
+    assert "Nothing to compare" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_holms_correction_is_his():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def rows_of(differ):
+    return [
+        Row(f"p{number}", method, "T1w", "FLAIR", "brain", 10, {"nmse": value})
+        for number, model in enumerate(differ)
+        for method, value in ((MODEL, model), (BASELINE, 1.0))
+    ]
+
+
+def test_a_difference_in_every_patient_is_significant_and_one_by_chance_is_not():
+    [better] = differences(rows_of([0.5, 0.6, 0.4, 0.55, 0.45, 0.7, 0.65, 0.3]))
+    assert better.p == pytest.approx(2 / 2**8)  # all eight signs alike
+    assert better.corrected == better.p
+    [mixed] = differences(rows_of([0.9, 1.11, 0.92, 1.13, 0.94, 1.15, 0.96, 1.17]))
+    assert mixed.p > 0.3
+    [few] = differences(rows_of([0.5, 0.6, 0.4, 0.5, 0.7]))
+    assert few.p is None
