@@ -1,4 +1,4 @@
-"""Take the screenshots of the documentation: the dock's states on the digital brain, in a real window.
+"""Take the screenshots of the documentation: the docks' states on the digital brain, in a real window.
 
 Run it under a display: ``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py``.
 """
@@ -10,30 +10,45 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_mrsynth.gui import scene
+from napari_mrsynth.gui import samples, scene
 from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
-from napari_mrsynth.gui.dock import SynthesisDock
+from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.io import write_volume
 from napari_mrsynth.session.status import State
 
 
 class Camera:
-    """Opens a window with the dock and photographs it."""
+    """Opens a window with a dock and photographs it.
 
-    def __init__(self, folder: Path, theme: str) -> None:
-        self.folder, self.theme = folder, theme
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures go.
+    theme : str
+        One of napari's.
+    title : str
+        Which dock.
+    prefix : str
+        What the pictures' names begin with.
+    """
+
+    def __init__(self, folder: Path, theme: str, title: str = "Synthesis", prefix: str = "") -> None:
+        self.folder, self.theme, self.prefix = folder, theme, prefix
         folder.mkdir(parents=True, exist_ok=True)
         self.viewer = napari.Viewer(show=False)
         self.viewer.theme = theme
         self.window = self.viewer.window._qt_window
         self.window.resize(*SIZE)
         self.window.show()
-        _, dock = self.viewer.window.add_plugin_dock_widget("napari-mrsynth", "Synthesis")
-        self.dock: SynthesisDock = dock
+        _, dock = self.viewer.window.add_plugin_dock_widget("napari-mrsynth", title)
+        self.dock: Any = dock
 
     def live(self, until: Callable[[], bool], seconds: float = 120.0) -> None:
         """Let the window live until something is so."""
@@ -51,7 +66,7 @@ class Camera:
             QApplication.processEvents()
         suffix = "" if self.theme == "dark" else f"-{self.theme}"
         for kind, widget in (("window", self.window), ("dock", self.dock)):
-            path = self.folder / f"{kind}-{name}{suffix}.png"
+            path = self.folder / f"{self.prefix}{kind}-{name}{suffix}.png"
             widget.grab().save(str(path))
             print(path)
 
@@ -87,14 +102,76 @@ def photograph(folder: Path, theme: str) -> None:
     camera.viewer.close()
 
 
+def show_patient(camera: Camera) -> None:
+    """Open the digital brain with its lesion, its FLAIR shown at the height of the lesion."""
+    for data, attributes, kind in samples.digital_brain_with_lesion():
+        layer = getattr(camera.viewer, f"add_{kind}")(data, **attributes)
+        layer.visible = layer.name == MADE
+    scene.show_side(camera.viewer, "radiological")
+    height = np.argwhere(camera.viewer.layers["lesions"].data)[:, 0].mean()
+    z = camera.viewer.layers[MADE].data_to_world((height, 0, 0))[0]
+    camera.viewer.dims.set_point(0, z)
+    camera.viewer.reset_view()
+
+
+def photograph_structure(folder: Path, theme: str) -> None:
+    """Take the pictures of the dock "Structure maps" in one theme."""
+    camera = Camera(folder, theme, "Structure maps", "structure-")
+    dock, session = camera.dock, camera.dock.session
+    camera.take("empty")
+    show_patient(camera)
+    dock.panel.scan_chosen.emit(MADE)
+    camera.live(lambda: "structure (preview)" in camera.viewer.layers)
+    camera.take("preview")
+    dock.panel.lesions_chosen.emit("lesions")
+    camera.live(lambda: not session.busy)
+    dock.run.run.click()
+    camera.live(lambda: not session.busy)
+    camera.take("done")
+    camera.viewer.close()
+
+
+def photograph_lesions(folder: Path, theme: str) -> None:
+    """Take the pictures of the dock "Lesion studio" in one theme; its library is the made-up lesion."""
+    camera = Camera(folder, theme, "Lesion studio", "lesions-")
+    dock, session = camera.dock, camera.dock.session
+    camera.take("empty")
+    show_patient(camera)
+    dock.paint.scan_chosen.emit(MADE)
+    camera.live(lambda: session.brain is not None and not session.busy)
+    dock.paint.begin.click()
+    with tempfile.TemporaryDirectory() as temporary:
+        lesions = image_of(camera.viewer.layers["lesions"])
+        write_volume(Path(temporary) / "library" / "glioma_seg.nii.gz", lesions)
+        session.open_library(Path(temporary) / "library")
+        camera.live(lambda: not session.busy)
+        dock.stamp.seed.setValue(4)
+        dock.stamp.random.click()
+        camera.live(lambda: session.ghost is not None and not session.busy)
+    camera.take("ghost")
+    dock.run.run.click()
+    camera.live(lambda: any("ml" in button.text() for button in dock.paint.classes.values()))
+    camera.take("stamped")
+    x, y, z = session.placement.centre_mm
+    session.move(centre_mm=(x + 60.0, y, z))
+    camera.live(lambda: session.status.state is State.BLOCKED)
+    camera.take("refused")
+    camera.viewer.close()
+
+
+SERIES = {"synthesis": photograph, "structure": photograph_structure, "lesions": photograph_lesions}
+
+
 def main() -> None:
     """Take the pictures in both themes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "screenshots")
     parser.add_argument("--themes", nargs="+", default=["dark", "light"])
+    parser.add_argument("--series", nargs="+", default=list(SERIES), choices=list(SERIES))
     given = parser.parse_args()
     for theme in given.themes:
-        photograph(given.out, theme)
+        for name in given.series:
+            SERIES[name](given.out, theme)
 
 
 if __name__ == "__main__":

@@ -342,6 +342,15 @@ def test_a_generator_that_follows_the_brush_hears_of_every_stroke(painting):
     assert [labels.present for labels in heard] == [(4,)]
 
 
+def test_the_canvas_says_which_side_is_which(make, viewer):
+    scene.show_side(viewer, "radiological")
+    make()
+    left, right = (viewer.canvas.overlays[f"mrsynth_{side}"] for side in ("left", "right"))
+    assert (left.text, right.text) == ("R", "L")
+    scene.show_side(viewer, "neurological")
+    assert (left.text, right.text) == ("L", "R")
+
+
 def test_removing_the_scan_or_the_painted_layer_is_noticed(painting, viewer):
     viewer.layers.remove(PAINTED)
     assert not painting.paint.painting.isEnabled()

@@ -211,6 +211,15 @@ def test_labels_of_another_head_are_refused_in_the_dock(make, scan):
     assert dock.panel.lesions.currentData() == ""
 
 
+def test_the_canvas_says_which_side_is_which(make, viewer, scan):
+    scene.show_side(viewer, "radiological")
+    make(scan)
+    left, right = (viewer.canvas.overlays[f"mrsynth_{side}"] for side in ("left", "right"))
+    assert (left.text, right.text) == ("R", "L")
+    scene.show_side(viewer, "neurological")
+    assert (left.text, right.text) == ("L", "R")
+
+
 def test_removing_the_scans_layer_empties_the_dock(make, viewer, scan):
     dock = make(scan)
     preview(dock)

@@ -11,6 +11,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.gui.lesions.layers import LesionLayers
@@ -101,6 +102,8 @@ class LesionPresenter:
         session.measured.connect(self._show_measured)
         for event in self._layer_events():
             event.connect(self._look_for_layers)
+        for event in self._view_events():
+            event.connect(self._letter)
         self._stop_clicks = self.layers.on_click(self._clicked)
         paint.show_classes(session.classes)
         self._show_status(session.status)
@@ -110,6 +113,8 @@ class LesionPresenter:
         """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
         for event in self._layer_events():
             event.disconnect(self._look_for_layers)
+        for event in self._view_events():
+            event.disconnect(self._letter)
         if self._stop_clicks is not None:
             self._stop_clicks()
         session = self.session
@@ -129,6 +134,10 @@ class LesionPresenter:
     def _layer_events(self) -> tuple[Any, ...]:
         layers = self._viewer.layers.events
         return (layers.inserted, layers.removed, layers.renamed)
+
+    def _view_events(self) -> tuple[Any, ...]:
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        return (dims.order, dims.ndisplay, camera.orientation)
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""
@@ -262,6 +271,7 @@ class LesionPresenter:
         )
         self._dock.stamp.show_parts(lesion, session.part)
         self._dock.stamp.show_placement(session.placement)
+        self._letter()
         self._show_state()
 
     def _show_state(self) -> None:
@@ -309,6 +319,11 @@ class LesionPresenter:
             self.layers.show_place(ghost.placed.grid, placement.centre_mm)
 
     # ------------------------------------------------------------------ what the viewer says
+
+    def _letter(self, event: object = None) -> None:
+        """Write which side is which, once there is a scan."""
+        if self.session.volume is not None:
+            scene.letter_sides(self._viewer)
 
     def _look_for_layers(self, event: object = None) -> None:
         if self._scan is not None and self._scan not in self._viewer.layers and not self.session.busy:

@@ -71,7 +71,8 @@ class StampPanel(QWidget):
 
     def show_library(self, folder: str, names: Sequence[str], chosen: str) -> None:
         """Show which folder is open and its maps; empty strings for none."""
-        self.folder.setText(f"{folder}: {len(names)} maps" if folder else "no folder is open")
+        maps = f"{len(names)} map" if len(names) == 1 else f"{len(names)} maps"
+        self.folder.setText(f"{folder}: {maps}" if folder else "no folder is open")
         if [self.shape.itemText(i) for i in range(self.shape.count())] != ["choose …", *names]:
             self.shape.clear()
             self.shape.addItem("choose …", "")

@@ -114,8 +114,8 @@ class StructurePresenter:
         self.layers.drop_previews()
 
     def _view_events(self) -> tuple[Any, ...]:
-        dims = self._viewer.dims.events
-        return (dims.point, dims.order, dims.ndisplay)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        return (dims.point, dims.order, dims.ndisplay, camera.orientation)
 
     def _layer_events(self) -> tuple[Any, ...]:
         layers = self._viewer.layers.events
@@ -199,6 +199,8 @@ class StructurePresenter:
         lesions = self._lesions.name if self._lesions is not None and self.session.lesions is not None else ""
         self._dock.panel.offer(scans, labels, self._scan.name if self._scan is not None else "", lesions)
         self._dock.panel.show_settings(self.session.settings, volume.contrast if volume else None)
+        if volume is not None:
+            scene.letter_sides(self._viewer)
 
     def _show_status(self, status: Status) -> None:
         no_scan = Status(State.EMPTY, "Choose a scan first.") if self.session.volume is None else None
@@ -216,6 +218,8 @@ class StructurePresenter:
         axial = scene.plane_of(self._viewer) in (scene.Plane.AXIAL, None)
         live = "Live preview of the displayed slice"
         self._dock.run.live.setText(live if axial else "Live preview (in the axial view)")
+        if self.session.volume is not None:
+            scene.letter_sides(self._viewer)
         if self._following:
             self._soon.start()
 
