@@ -22,7 +22,7 @@ TABLES = {  # subcommand: module, configuration
 
 Config = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The network's configuration; by default the published one."),
+    typer.Option(metavar="FILE|NAME", help="The network's configuration; by default the published one."),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -86,8 +86,13 @@ def _run(
 
     module, standard = TABLES[name]
     path = shipped(standard) if config is None else absolute(config)
+    if config is not None and not path.is_file():
+        path = shipped(config.name.removesuffix(".yaml"))
     if not path.is_file():
-        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
+        raise ConfigError(
+            f"There is no configuration {config}.",
+            hint="Give the path of a YAML file, or the name of one that is shipped: joyce-light.",
+        )
     folds, every, jobs = numbers
     where = folder / "quick" if quick else folder
     settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)

@@ -93,6 +93,17 @@ def test_table_1_holds_every_method_beside_the_published_figures(joyce, tmp_path
         assert len(list(csv.DictReader(file))) == len(outcome.rows)
 
 
+def test_all_networks_of_a_table_learn_for_as_long_and_only_the_own_one_is_changed(joyce):
+    changed = Joyce(
+        replace(joyce.settings, overrides=(*joyce.settings.overrides, "optim.lr=0.5"), quick=False)
+    )
+    own, other = changed.config(), changed.config(shipped("dedis", "direct"))
+    assert (other.optim.steps, other.optim.batch, other.optim.crop) == (2600, 32, 96)
+    assert own.optim.lr == 0.5
+    assert other.optim.lr == 1e-3
+    assert other.data.root == own.data.root
+
+
 def test_nobody_is_judged_by_a_network_that_learnt_from_them(joyce):
     plan = unimodal.experiment(joyce)
     for part in plan.parts:

@@ -52,12 +52,16 @@ class Joyce:
     def config(self, path: Path | None = None) -> TrainConfig:
         """Read a configuration, the experiment's own by default, with the overrides that concern it.
 
-        What overrides say of the network and the objective is meant for the experiment's own.
+        What overrides say of the network and the objective is meant for the experiment's own. Another one
+        learns on as many slices, in as many steps.
         """
-        given = self.settings.overrides
-        if path is not None:
-            given = tuple(text for text in given if not text.startswith(("network.", "objective.", "card.")))
-        return load_config(path or self.settings.config, (*given, *(QUICK if self.settings.quick else ())))
+        given = (*self.settings.overrides, *(QUICK if self.settings.quick else ()))
+        if path is None:
+            return load_config(self.settings.config, given)
+        own = self.config().optim
+        others = [text for text in given if text.startswith(("data.", "run.", "seed="))]
+        config = load_config(path, others)
+        return replace(config, optim=replace(config.optim, steps=own.steps, batch=own.batch, crop=own.crop))
 
     def data(self, contrasts: Sequence[str]) -> DataConfig:
         """Return the experiment's data with these contrasts."""
