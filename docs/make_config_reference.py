@@ -21,9 +21,9 @@ HEAD = """# The training configuration
 Made from `napari_mrsynth.training.config` by `docs/make_config_reference.py`; change the code, not this page.
 
 A configuration is a YAML file with these sections. Settings that have no default must be given. Any of them
-can be given on the command line too: `mrsynth train mine.yaml --set optim.steps=100`. `network` and `objective`
-belong to the system that is trained: for `anysubset` they are the parameters of `AnySubsetNetwork` and the
-fields of `Objective`.
+can be given on the command line too: `mrsynth train mine.yaml --set optim.steps=100`. `network` and
+`objective` belong to the system that is trained: for `anysubset` they are the parameters of
+`AnySubsetNetwork` and the fields of `Objective`.
 """
 
 NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false"}

@@ -54,6 +54,16 @@ def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
         ("system: anysubset\n", [], "'data' is missing"),
         ("[1, 2]", [], "not a mapping"),
         ("a: [", [], "cannot be read"),
+        (MINIMAL, ["optim.steps=0"], r"optim\.steps is 0.*1 or more"),
+        (MINIMAL, ["optim.lr=.nan"], r"optim\.lr is nan"),
+        (MINIMAL, ["run.log_every=-5"], r"run\.log_every is -5"),
+        (MINIMAL, ["augment.flip=1.5"], r"augment\.flip is 1\.5.*probability"),
+        (MINIMAL, ["augment.artefacts.motion=-0.1"], r"augment\.artefacts\.motion is -0\.1"),
+        (MINIMAL, ["augment.artefacts={blur: 1}"], r"'augment\.artefacts\.blur'.*Known settings"),
+        (MINIMAL, ["optim.ema=1.0"], r"optim\.ema is 1\.0"),
+        (MINIMAL, ["data.spacing_mm=0"], r"data\.spacing_mm is 0"),
+        (MINIMAL, ["validation.patience=3"], r"nothing is checked.*validation\.every"),
+        (MINIMAL, ["validation.every=10"], r"nobody is held out.*data\.held_out"),
     ],
 )
 def test_a_wrong_configuration_is_refused_naming_the_setting(config_file, text, overrides, says):

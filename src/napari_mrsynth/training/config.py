@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.training.limits import require_limits
 from napari_mrsynth.training.strict import from_mapping, override
 
 _WRITE = "Write it in YAML, one `setting: value` a line; the configs folder of a system has examples."
@@ -337,7 +338,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
     Raises
     ------
     ConfigError
-        If the file or an override cannot be read, or has unknown or ill-typed keys.
+        If the file or an override cannot be read, or has unknown keys or values that are ill-typed or out of
+        their range.
     """
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -347,4 +349,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainConfig:
         raise ConfigError(f"The configuration {path} is not a mapping of keys to values.", hint=_WRITE)
     for text in overrides:
         override(data, text)
-    return from_mapping(TrainConfig, data)
+    config = from_mapping(TrainConfig, data)
+    require_limits(config)
+    return config
