@@ -15,7 +15,8 @@ from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.gui.lesions.layers import LesionLayers
-from napari_mrsynth.gui.lesions.session import Ghost, LesionSession, Measured
+from napari_mrsynth.gui.lesions.session import LesionSession
+from napari_mrsynth.gui.lesions.situation import Ghost, Measured
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import State, Status
 

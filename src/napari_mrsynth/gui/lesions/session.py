@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
 from napari_mrsynth.errors import InputError, LabelError, MrsynthError
+from napari_mrsynth.gui.lesions.situation import Ghost, LesionSituation, Measured
 from napari_mrsynth.imaging.study import BrainMask
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.lesions import (
     DrawnLesion,
-    LabelSet,
     LesionLibrary,
     LesionShape,
     PlacedLesion,
@@ -30,92 +29,12 @@ from napari_mrsynth.lesions import (
 )
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import State, Status
-from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
-from napari_mrsynth.session.runner import Runner
+from napari_mrsynth.session.job import Failed, Ok, Outcome
 from napari_mrsynth.session.work import simply
 
-T = TypeVar("T")
 
-_EMPTY = Status(
-    State.EMPTY, "No scan is chosen.", "Open one (File > Open, or the Synthesis dock) and choose it above."
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Ghost:
-    """A shape where it would be stamped.
-
-    Attributes
-    ----------
-    placed : PlacedLesion
-    refusal : LabelError or None
-        Why it cannot be stamped there.
-    """
-
-    placed: PlacedLesion
-    refusal: LabelError | None = None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What has been painted.
-
-    Attributes
-    ----------
-    volumes_ml : mapping of int to float
-        By class.
-    outside_ml : float
-        How much of it lies outside the brain.
-    """
-
-    volumes_ml: dict[int, float]
-    outside_ml: float
-
-
-class LesionSession:
-    """What the user has chosen and what is running.
-
-    Invariant: at most one job runs; a shape has a placement; the ghost is the shape at its placement, or None
-    while it is being computed.
-
-    Parameters
-    ----------
-    executor : Executor, optional
-        Where work runs; the caller's thread if not given.
-    """
-
-    choice_changed: ClassVar[Signal] = Signal()
-    status_changed: ClassVar[Signal] = Signal(Status)
-    ghost_changed: ClassVar[Signal] = Signal(object)
-    labels_ready: ClassVar[Signal] = Signal(LabelVolume)
-    measured: ClassVar[Signal] = Signal(Measured)
-    stamped: ClassVar[Signal] = Signal(PlacedLesion)
-
-    def __init__(self, executor: Executor | None = None) -> None:
-        self.volume: Volume | None = None
-        self.brain: BrainMask | None = None
-        self.classes: LabelSet = label_set("tumour")
-        self.library: LesionLibrary | None = None
-        self.lesion: LesionShape | None = None
-        self.part: int | None = None
-        self.placement: Placement | None = None
-        self.ghost: Ghost | None = None
-        self.status = _EMPTY
-        executor = executor or ImmediateExecutor()
-        self._runner = Runner(executor, self._say)
-        self._measuring = Runner(executor, self._say)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job is running."""
-        return self._runner.busy
-
-    @property
-    def shape(self) -> LesionShape | None:
-        """The lesion, or the part of it, that is chosen."""
-        if self.lesion is None or self.part is None:
-            return self.lesion
-        return self.lesion.parts[self.part]
+class LesionSession(LesionSituation):
+    """What can be done: choose a brain and a disease, take, draw, move and stamp a shape, measure, save."""
 
     # ------------------------------------------------------------------ the patient
 
@@ -304,19 +223,6 @@ class LesionSession:
 
     # ------------------------------------------------------------------ inside
 
-    def _start(self, doing: str, begin: Work[T], done: Callable[[T], None]) -> None:
-        self._refuse_while_busy("start another")
-
-        def ended(outcome: Outcome[T]) -> None:
-            if isinstance(outcome, Ok):
-                done(outcome.value)
-            elif isinstance(outcome, Failed):
-                self._say(Status(State.FAILED, outcome.message, outcome.hint))
-            else:
-                self._settle()
-
-        self._runner.start(doing, begin, ended)
-
     def _set_brain(self, brain: BrainMask) -> None:
         self.brain = brain
         self.choice_changed.emit()
@@ -367,44 +273,6 @@ class LesionSession:
         self._runner.forget_preview()
         self.ghost = None
         self.ghost_changed.emit(None)
-
-    def _settle(self) -> None:
-        if self.volume is None:
-            self._say(_EMPTY)
-        elif self.brain is None:
-            self._say(
-                Status(State.BLOCKED, "The brain has not been found.", "Choose the scan again, or another.")
-            )
-        elif self.ghost is not None and self.ghost.refusal is not None:
-            refusal = self.ghost.refusal
-            self._say(Status(State.BLOCKED, refusal.message, refusal.hint))
-        elif self.ghost is not None and self.shape is not None:
-            size = f"{self.ghost.placed.voxels * np.prod(self.volume.grid.spacing) / 1000:.1f} ml"
-            self._say(
-                Status(State.READY, f"“{self.ghost.placed.name}” ({size}) fits.", "Press Stamp lesion.")
-            )
-        else:
-            self._say(Status(State.READY, "Ready to paint.", f"Brain: {self.brain.how}."))
-
-    def _say(self, status: Status) -> None:
-        self.status = status
-        self.status_changed.emit(status)
-
-    def _require_brain(self, purpose: str) -> tuple[Volume, BrainMask]:
-        if self.volume is None or self.brain is None:
-            raise InputError(f"There is no brain to {purpose} in.", hint="Choose a scan first.")
-        return self.volume, self.brain
-
-    def _require_library(self) -> LesionLibrary:
-        if self.library is None:
-            raise InputError("No library of lesions is open.", hint="Open a folder of lesion maps first.")
-        return self.library
-
-    def _refuse_while_busy(self, purpose: str) -> None:
-        if self.busy:
-            raise InputError(
-                f"Something is running: one cannot {purpose} now.", hint="Wait for it, or press Cancel."
-            )
 
 
 def _split(shape: LesionShape) -> LesionShape:
