@@ -165,6 +165,26 @@ def test_limits_set_on_the_grey_view_come_back_after_the_difference(dock):
     assert tuple(view_of(dock).contrast_limits) == (10, 200)
 
 
+def test_comparing_again_on_another_grid_moves_the_layers_there(dock, viewer, truth):
+    dock.run.run.click()
+    dock.ways.buttons[Way.DIFFERENCE].click()
+    own = dock.presenter.stage.own
+    elsewhere = phantom((20, 24, 18), affine_of((20, 24, 18), (9.0, 9.0, 9.0), "RAS"), "FLAIR", noise=0.03)
+    added(viewer, elsewhere, "coarse FLAIR")
+    dock.presenter.offer()
+    for row in range(dock.choices.predictions.count()):
+        item = dock.choices.predictions.item(row)
+        chosen = item.text() == "coarse FLAIR"
+        item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
+    dock.run.run.click()
+    assert dock.presenter.stage.own == own
+    view = view_of(dock)
+    assert view.data.shape == elsewhere.display.shape
+    np.testing.assert_allclose(view.scale, (9.0, 9.0, 9.0))
+    top = dock.presenter.looked[0].difference_top
+    assert tuple(view.contrast_limits) == (-top, top)
+
+
 def test_the_users_view_comes_back_when_comparing_ends(dock, viewer):
     viewer.layers["T1w"].visible = False
     viewer.canvas.grid.enabled = True

@@ -55,14 +55,21 @@ def likely_predictions(scans: Sequence[Layer]) -> list[Layer]:
 
 
 def likely_truth(prediction: Layer, scans: Sequence[Layer]) -> Layer | None:
-    """Return the acquired scan of a prediction's contrast, one with known geometry first; or None."""
+    """Return the acquired scan of a prediction's contrast, or None.
+
+    Of several the one of the prediction's shape, then one whose geometry is known.
+    """
     wanted = contrast_of(prediction)
     found = [
         layer
         for layer in scans
         if layer is not prediction and not marking.is_synthetic(layer) and contrast_of(layer) == wanted
     ]
-    return next((layer for layer in found if Tag.of(layer.metadata)), found[0] if found else None)
+
+    def fit(layer: Layer) -> tuple[bool, bool]:
+        return layer.data.shape == prediction.data.shape, Tag.of(layer.metadata) is not None
+
+    return max(found, key=fit, default=None)
 
 
 def likely_lesions(labels: Sequence[Layer]) -> Layer | None:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_mrsynth.gui.compare.choices import ChoicePanel
 from napari_mrsynth.gui.compare.curve import SliceCurve
 from napari_mrsynth.gui.compare.histogram import JointHistogram
+from napari_mrsynth.gui.compare.inside_panel import InsidePanel, InsidePresenter
 from napari_mrsynth.gui.compare.places_list import PlacesList
 from napari_mrsynth.gui.compare.presenter import ComparePresenter
 from napari_mrsynth.gui.compare.questions import CompareQuestions, QtCompareQuestions
@@ -89,18 +90,22 @@ class CompareDock(QWidget):
         self.run.run.setText("Compare")
         self.run.save.setText("Export…")
         self.run.save.setToolTip("Write the figures as CSV or JSON, a picture, or a one-page report")
+        self.inside = InsidePanel()
         self._results = QWidget()
         self._lay_out()
         self.show_results(running=False)
+        executor = executor or QtExecutor()
         self.presenter = ComparePresenter(
-            self, napari_viewer, executor or QtExecutor(), questions or QtCompareQuestions(self)
+            self, napari_viewer, executor, questions or QtCompareQuestions(self)
         )
+        self.inside_presenter = InsidePresenter(self.inside, napari_viewer, executor)
         self.presenter.connect()
         self._dress()
         napari_viewer.events.theme.connect(self._dress)
-        presenter, dress = self.presenter, self._dress
+        presenter, inside, dress = self.presenter, self.inside_presenter, self._dress
 
         def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
+            inside.let_go()
             presenter.disconnect()
             napari_viewer.events.theme.disconnect(dress)
 
@@ -160,6 +165,8 @@ class CompareDock(QWidget):
             found.addWidget(heading(name))
             found.addWidget(piece)
         sections.addWidget(self._results)
+        sections.addWidget(heading("Look inside"))
+        sections.addWidget(self.inside)
         sections.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(inside)

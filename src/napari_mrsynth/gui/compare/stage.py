@@ -95,12 +95,10 @@ class Stage:
                 layer.visible = False
                 yield
         self._mix()
-        self._view = self._here(self._view) or self._add(self._mixed, "comparison", GREY)
+        self._view = self._put(self._here(self._view), self._mixed, "comparison", GREY)
         yield
-        self._edges = self._here(self._edges) or self._add(self._edges_of_truth(), "edges", EDGE)
+        self._edges = self._put(self._here(self._edges), self._edges_of_truth(), "edges", EDGE)
         self._edges.contrast_limits = (0.0, 1.0)
-        yield
-        self._fill(self._edges, self._edges_of_truth())
         yield
         self._beside = None
         self.look(way)
@@ -240,25 +238,35 @@ class Stage:
             self._grey_limits = (float(low), float(high))
 
     def _colour(self, view: Image, way: Way) -> None:
-        signed = way is Way.DIFFERENCE
-        if signed == bool(view.colorbar.visible):
-            return
-        top = self._looked[self._current].difference_top
-        view.colormap = DIFFERENCE if signed else GREY
-        view.contrast_limits = (-top, top) if signed else self._grey_limits
-        view.colorbar.visible = signed
+        signed, was_signed = way is Way.DIFFERENCE, bool(view.colorbar.visible)
+        if signed:
+            top = self._looked[self._current].difference_top
+            view.contrast_limits = (-top, top)
+        elif was_signed:
+            view.contrast_limits = self._grey_limits
+        if signed != was_signed:
+            view.colormap = DIFFERENCE if signed else GREY
+            view.colorbar.visible = signed
 
-    def _add(self, data: Any, name: str, colormap: Any) -> Image:
-        looked = self._looked[self._current]
-        kind = "preview" if looked.synthetic else SHOWN_ONLY
+    def _put(self, layer: Image | None, data: Any, name: str, colormap: Any) -> Image:
+        """Fill a layer that is there already, or add one."""
+        synthetic = any(looked.synthetic for looked in self._looked)
+        tag = Tag("preview" if synthetic else SHOWN_ONLY, self.place.grid, Source(format="layer"))
+        name, place = f"{name} (synthetic)" if synthetic else name, placed(self.place.grid)
+        if layer is not None:
+            layer.data = data
+            layer.scale, layer.translate = place["scale"], place["translate"]
+            layer.name, layer.metadata = name, tag.as_metadata()
+            layer.contrast_limits = self._grey_limits
+            return layer
         layer = Image(
             data,
-            name=f"{name} (synthetic)" if looked.synthetic else name,
-            metadata=Tag(kind, self.place.grid, Source(format="layer")).as_metadata(),
+            name=name,
+            metadata=tag.as_metadata(),
             visible=False,
             colormap=colormap,
             contrast_limits=self._grey_limits,
-            **placed(self.place.grid),
+            **place,
         )
         selection = set(self.viewer.layers.selection)
         self.viewer.add_layer(layer)

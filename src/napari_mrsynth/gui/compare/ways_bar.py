@@ -112,6 +112,8 @@ class WaysBar(QWidget):
             self._timer.stop()
 
     def _slide(self, value: int) -> None:
+        if self._way not in _SLIDERS:
+            return
         self._values[self._way] = value
         self._show_value()
         if self._way is Way.FLICKER and self._timer.isActive():

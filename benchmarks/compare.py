@@ -1,0 +1,127 @@
+"""How the Compare dock answers: time to change the way of looking, and the longest the window is blocked.
+
+    xvfb-run -a -s "-screen 0 1680x1050x24" python benchmarks/compare.py [TRUTH PREDICTION]
+
+Without files, two volumes of 240 x 240 x 155 are made up. Every way is entered three times; printed are, of
+the last, the time until the window has been drawn again and the longest gap between two ticks of a timer.
+A processor that draws in software, as under xvfb, is several times slower than any graphics card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from napari.layers import Layer
+from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_mrsynth.gui.compare.stage import Way
+from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.imaging import Affine, Grid, Source, Volume
+from napari_mrsynth.io import read_image
+
+SWITCH_MS, BLOCK_MS = 200.0, 100.0
+TICK_MS = 5
+TURNS = 3
+
+
+class Watch:
+    """Measures the longest time in which the window did not answer."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.longest = 0.0
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._tick)
+        self._timer.start(TICK_MS)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.longest = max(self.longest, 1000 * (now - self._last))
+        self._last = now
+
+    def measured(self, act: Callable[[], Any]) -> dict[str, float]:
+        """Do something; return how long it took to be drawn and the longest block, in ms."""
+        pause(100)
+        self.longest, self._last = 0.0, time.perf_counter()
+        began = time.perf_counter()
+        act()
+        QApplication.processEvents()
+        shown = 1000 * (time.perf_counter() - began)
+        pause(300)
+        return {"shown_ms": round(shown), "longest_block_ms": round(self.longest)}
+
+
+def pause(milliseconds: int) -> None:
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def made_up() -> tuple[Volume, Volume]:
+    shape = (240, 240, 155)
+    i, j, k = np.ogrid[:240, :240, :155]
+    brain = ((i - 120) / 70) ** 2 + ((j - 120) / 88) ** 2 + ((k - 77) / 65) ** 2 < 1
+    truth = np.where(brain, 400 + 90 * np.sin(i / 9) + 60 * np.cos(j / 7) + k, 0).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 25, shape)
+    grid = Grid(shape, Affine.from_parts((1, 1, 1), codes="LPS"))
+    made = np.where(brain, 0.7 * truth + noise, 0).astype(np.float32)
+    source = Source(format="synthetic", synthetic={"Synthetic": True})
+    return Volume(truth, grid, "FLAIR", contrast="FLAIR"), Volume(
+        made, grid, "FLAIR", source, contrast="FLAIR"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help="truth and prediction")
+    given = parser.parse_args()
+    truth, made = (read_image(path, kind="scan") for path in given.files) if given.files else made_up()
+    viewer = napari.Viewer(show=False)
+    viewer.window.resize(1440, 940)
+    viewer.window.show()
+    for image in (truth, made):
+        viewer.add_layer(Layer.create(*layer_tuple(image)))
+    _, dock = viewer.window.add_plugin_dock_widget("napari-mrsynth", "Compare")
+    pause(500)
+    watch = Watch()
+    report: dict[str, Any] = {
+        "load_average": [round(load, 1) for load in os.getloadavg()],
+        "shape": list(truth.grid.shape),
+    }
+    for turn in ("first_comparison", "second_comparison"):
+        watch.longest = 0.0
+        began = time.perf_counter()
+        dock.run.run.click()
+        while dock.presenter.busy:
+            pause(10)
+        pause(1500)
+        report[turn] = {
+            "seconds": round(time.perf_counter() - began - 1.5, 1),
+            "longest_block_ms": round(watch.longest),
+        }
+    viewer.dims.set_point(0, float(viewer.dims.range[0].start + 80))
+    for _ in range(TURNS):  # the last turn counts: what is made once has been made
+        report["ways"] = {way.value: watch.measured(dock.ways.buttons[way].click) for way in Way}
+    report["next_slice"] = watch.measured(lambda: dock.curve.slice_chosen.emit(60))
+    dock.ways.buttons[Way.SWIPE].click()
+    report["swipe"] = watch.measured(lambda: dock.ways.slider.setValue(40))
+    report["end"] = watch.measured(dock.end.click)
+    shown = [run["shown_ms"] for run in report["ways"].values()]
+    blocks = [run["longest_block_ms"] for run in report["ways"].values()]
+    report["switching_within_bar"] = f"{sum(ms <= SWITCH_MS for ms in shown)} of {len(shown)}"
+    report["blocked_within_bar"] = f"{sum(ms <= BLOCK_MS for ms in blocks)} of {len(blocks)}"
+    print(json.dumps(report, indent=2))
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()

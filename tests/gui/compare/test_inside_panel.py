@@ -1,0 +1,64 @@
+"""The last synthesis is opened up on the slice that is shown, and shown as a marked layer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bad.models import tiny_model
+from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.gui.adapter import ViewerAdapter
+from napari_mrsynth.gui.compare.inside_panel import InsidePanel, InsidePresenter
+from napari_mrsynth.gui.marking import is_synthetic
+from napari_mrsynth.session import Parts, SynthesisSession
+from napari_mrsynth.session.job import ImmediateExecutor
+from napari_mrsynth.synthesis import Engine
+from phantoms import brain_study
+
+
+@pytest.fixture
+def synthesised(viewer, tmp_path):
+    """A session that has made FLAIR from T1w and T2w, its study in the viewer."""
+    store = BundleStore([tiny_model(tmp_path).parent])
+    parts = Parts(store=lambda: store, engine=lambda cache: Engine(store, cache))
+    session = SynthesisSession(ImmediateExecutor(), parts)
+    study = brain_study(("T1w", "T2w"), shape=(20, 24, 18), spacing=(8.0, 8.0, 8.0))
+    session.add([study.volume("T1w"), study.volume("T2w")])
+    session.want("FLAIR", True)
+    ViewerAdapter(viewer).show_study(session.study)
+    session.synthesise()
+    assert session.result is not None
+    return session
+
+
+def test_decodings_and_latents_are_shown_as_one_marked_layer(qtbot, viewer, synthesised):
+    panel = InsidePanel()
+    qtbot.addWidget(panel)
+    presenter = InsidePresenter(panel, viewer, ImmediateExecutor(), lambda: synthesised)
+    before = len(viewer.layers)
+    panel.open.click()
+    names = [panel.sheets.itemText(row) for row in range(panel.sheets.count())]
+    wanted = [f"{contrast} from each input alone" for contrast in synthesised.result.request.wanted]
+    assert names == [*wanted, "Latent of T1w", "Latent of T2w", "Fused latent"]
+    assert all(name in panel.said.text() for name in ("T1w", "T2w", "all inputs"))
+    assert len(viewer.layers) == before + 1
+    layer = viewer.layers[-1]
+    assert is_synthetic(layer)
+    height, width = synthesised.study.grid.display.shape[1:]
+    assert layer.data.shape == (1, height, 3 * width)
+    panel.sheet_chosen.emit(len(names) - 1)
+    assert len(viewer.layers) == before + 1
+    assert layer.name == "Fused latent (synthetic)"
+    assert np.isfinite(layer.data).all()
+    assert layer.data.any()
+    presenter.let_go()
+
+
+def test_without_a_synthesis_it_says_what_to_do(qtbot, viewer):
+    panel = InsidePanel()
+    qtbot.addWidget(panel)
+    presenter = InsidePresenter(panel, viewer, ImmediateExecutor(), lambda: None)
+    panel.open.click()
+    assert "Synthesis dock" in panel.said.text()
+    assert not panel.sheets.isEnabled()
+    presenter.let_go()
