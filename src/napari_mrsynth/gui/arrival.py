@@ -23,12 +23,12 @@ class Arrival:
         self._coming: Iterator[None] | None = None
 
     def begin(self, coming: Iterator[None], *, at_once: bool) -> None:
-        """Take the first step of `coming` now and the others soon, or all of them `at_once`."""
+        """Take the steps of `coming` soon, between other events, or all of them `at_once`."""
         self._coming = coming
         if at_once:
             self.finish()
         else:
-            self._step()
+            QTimer.singleShot(0, self._step)
 
     def finish(self) -> None:
         """Take all steps that are still to come, now."""
