@@ -18,6 +18,7 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_mrsynth.gui import samples, scene
+from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.io import write_volume
@@ -159,7 +160,40 @@ def photograph_lesions(folder: Path, theme: str) -> None:
     camera.viewer.close()
 
 
-SERIES = {"synthesis": photograph, "structure": photograph_structure, "lesions": photograph_lesions}
+def photograph_compare(folder: Path, theme: str) -> None:
+    """Make the digital brain's FLAIR, compare it with its truth, and take three ways of looking."""
+    camera = Camera(folder, theme)
+    dock, session = camera.dock, camera.dock.session
+    session.open_sample(SAMPLE)
+    wait(session)
+    dock.presenter.finish_layers()
+    dock.table.rows[MADE].switch.click()
+    for row in session.make_rows:
+        session.want(row.contrast, row.contrast == MADE)
+    dock.run.run.click()
+    camera.live(lambda: not session.busy, seconds=1200)
+    scene.show_side(camera.viewer, "radiological")
+    _, compare = camera.viewer.window.add_plugin_dock_widget("napari-mrsynth", "Compare", tabify=True)
+    compare.run.run.click()
+    camera.live(lambda: not compare.presenter.busy and compare.table.columnCount() > 0, seconds=600)
+    suffix = "" if theme == "dark" else f"-{theme}"
+    for way, name in ((Way.SIDE, "side"), (Way.SWIPE, "swipe"), (Way.DIFFERENCE, "difference")):
+        compare.ways.buttons[way].click()
+        for _ in range(3):
+            QApplication.processEvents()
+        path = folder / f"compare-{name}{suffix}.png"
+        camera.window.grab().save(str(path))
+        print(path)
+    scene.remove_writing(camera.viewer)
+    camera.viewer.close()
+
+
+SERIES = {
+    "synthesis": photograph,
+    "compare": photograph_compare,
+    "structure": photograph_structure,
+    "lesions": photograph_lesions,
+}
 
 
 def main() -> None:
