@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import filters
 
-from napari_mrsynth.structure.maps import background_mask, blurred, structural_map, without_lesion
+from napari_mrsynth.structure.maps import _mean, background_mask, blurred, structural_map, without_lesion
 from phantoms import phantom
 
 BETA = 0.05
@@ -104,6 +104,15 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
         assert torch.equal(structural_map(images[1], BETA, blur_mm=1.0), one[1])
     finally:
         torch.set_num_threads(threads)
+
+
+def test_the_mean_of_a_slice_does_not_depend_on_the_order_of_its_pixels():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        values = torch.rand(97, 131, generator=generator)
+        order = torch.randperm(values.numel(), generator=generator)
+        assert torch.equal(_mean(values.flatten()[order].reshape(131, 97)), _mean(values))
+        assert float(_mean(values)) == pytest.approx(float(values.double().mean()), abs=1e-7)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
