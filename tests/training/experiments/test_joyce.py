@@ -191,6 +191,7 @@ def test_places_run_from_0_to_1_along_each_axis_of_the_brain(joyce, tmp_path):
 
 def test_transfer_learns_from_other_patients_of_the_target_and_never_from_test(joyce, tmp_path):
     plan = transfer.experiment(joyce)
+    assert not [sentence for sentence in plan.protocol if "folds" in sentence]
     assert {part.name for part in plan.parts} == {"ms/case4", "ms/case5", "ms/case6"}
     tuned = {arm.method: arm.maker for arm in plan.arms}
     for part in plan.parts:

@@ -27,10 +27,11 @@ COMMON = (
     "stand to each other.",
     "Error: the mean squared error over all brain voxels of {slices} axial slice, in squared means of the "
     "true scan; what a method makes is scored as it is, not rescaled. Mean ± standard deviation over "
-    "patients, each judged by what learnt from the other folds ({folds} folds; the paper: 5).",
+    "patients.",
     "Networks: `{config}`, {steps} steps of {batch} slices (the paper: up to 100 epochs, early stopping "
     "on a validation set). Every network of this table learns for the same number of steps.",
 )
+FOLDED = "Each patient is judged by what learnt from the other folds ({folds} folds; the paper: 5)."
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class Joyce:
         """Every how many axial slices one is made and scored."""
         return self.settings.every * (8 if self.settings.quick else 1)
 
-    def protocol(self, parts: Sequence[Part], *own: str) -> tuple[str, ...]:
-        """Return the protocol: what all experiments share, then this one's own."""
+    def protocol(self, parts: Sequence[Part], *own: str, folded: bool = True) -> tuple[str, ...]:
+        """Return the protocol: what all experiments share, then this one's own; `folded` if it has folds."""
         config = self.config()
         words = {
             "patients": f"{len({p.subject for part in parts for p in part.judge})} patients",
@@ -111,7 +112,7 @@ class Joyce:
             "steps": config.optim.steps,
             "batch": config.optim.batch,
         }
-        return (*(text.format(**words) for text in COMMON), *own)
+        return (*(text.format(**words) for text in (*COMMON, *([FOLDED] if folded else []))), *own)
 
 
 def narrowed(config: TrainConfig, inputs: Sequence[str], outputs: Sequence[str]) -> TrainConfig:
