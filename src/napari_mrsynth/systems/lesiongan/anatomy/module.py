@@ -1,0 +1,129 @@
+"""One training step of random anatomy: maps are made of the scans on the way, their lesions left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_mrsynth.networks.registry import build
+from napari_mrsynth.structure import default_beta
+from napari_mrsynth.structure.maps import background_mask, structural_map, without_lesion
+from napari_mrsynth.systems.lesiongan.adversarial import held, straight_through
+from napari_mrsynth.systems.lesiongan.anatomy import objective as losses
+from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, Critics, drawn_code
+
+
+class AnatomyTraining(nn.Module):
+    """The networks, their critics and their objective.
+
+    Parameters
+    ----------
+    network : mapping
+        ``name`` and parameters, as on a card.
+    contrasts : sequence of str
+        Order of the contrasts in a batch; one indicator per lesion class follows them.
+    objective : mapping
+        Fields of :class:`napari_mrsynth.systems.lesiongan.anatomy.objective.Objective`, and ``classes``: the
+        numbers of the lesion classes in the patients' label maps.
+    spread : sequence of float
+        Not needed; every system is built from the same four things.
+
+    Attributes
+    ----------
+    critics : Critics
+        Learn beside the network and stay behind when it is exported.
+    """
+
+    neighbours, focus = 0, 0.0
+
+    def __init__(
+        self,
+        network: Mapping[str, Any],
+        contrasts: Sequence[str],
+        objective: Mapping[str, Any],
+        spread: Sequence[float],
+    ) -> None:
+        super().__init__()
+        built = build(str(network["name"]), {key: value for key, value in network.items() if key != "name"})
+        if not isinstance(built, AnatomyNetwork):
+            raise TypeError(f"{network['name']!r} draws no anatomy")
+        weights = dict(objective)
+        self.classes = tuple(int(value) for value in weights.pop("classes", (1, 2, 4)))
+        self.network, self.contrasts = built, tuple(contrasts)
+        self.objective = losses.Objective(**weights)
+        self.critics = Critics(built.code)
+
+    def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the sum of all losses, the critics' among them, and each by its name.
+
+        Parameters
+        ----------
+        inputs : Tensor, (B, contrast + class, 1, H, W)
+            Not looked at: maps are made of the true intensities.
+        truth : Tensor, (B, contrast + class, H, W)
+            Turned and mirrored, intensities as scanned; then where each lesion class is.
+        mask : Tensor of bool, (B, H, W)
+            Not looked at.
+        rng : torch.Generator
+            For the contrasts and the codes.
+
+        Raises
+        ------
+        ValueError
+            If the slices have another size than the network's.
+        """
+        if truth.shape[-2:] != self.network.size:
+            given = "x".join(map(str, truth.shape[-2:]))
+            raise ValueError(f"the crops are {given}, the network's size is {list(self.network.size)}")
+        structure, background = self.real(truth, rng)
+        noise, fresh = (torch.randn(len(truth), self.network.code, generator=rng).to(truth) for _ in range(2))
+        mean, log_variance = self.network.encode(structure)
+        code = drawn_code(mean, log_variance, noise)
+        rebuilt, drawn = self.network.decode(code), self.network.decode(fresh)
+        shown = straight_through(drawn)
+        difference, beyond = losses.reconstruction_losses(structure, rebuilt, background, self.objective.edge)
+        of_codes, of_maps = losses.adversarial_losses(
+            held(self.critics.code, code), held(self.critics.map, shown)
+        )
+        mask_difference, mask_overlap = losses.mask_losses(
+            background, self.network.mask(structure), self.network.mask(drawn), structure, rebuilt, drawn
+        )
+        terms = {
+            "code_critic": losses.code_critic_loss(
+                self.critics.code(fresh), self.critics.code(code.detach())
+            ),
+            "map_critic": losses.map_critic_loss(
+                self.critics.map(structure), self.critics.map(shown.detach())
+            ),
+            "code_adversarial": of_codes,
+            "map_adversarial": of_maps,
+            "normal": losses.normal_loss(mean, log_variance),
+            "reconstruction": difference,
+            "outside": beyond + mask_overlap,
+            "mask": mask_difference,
+        }
+        weighted = [getattr(self.objective, name) * value for name, value in terms.items()]
+        return {"loss": torch.stack(weighted).sum(), **terms}
+
+    def real(self, truth: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return each crop's map without its lesion, and its background, from one of its contrasts at random.
+
+        Returns
+        -------
+        structure, background : Tensor, (B, 1, H, W)
+            Of 0 and 1.
+        """
+        names = self.network.inputs
+        lesion = truth[:, len(self.contrasts) :].sum(dim=1) > 0.5
+        pairs = []
+        for slices, marked in zip(truth, lesion, strict=True):
+            name = names[int(torch.randint(len(names), (1,), generator=rng))]
+            image = slices[self.contrasts.index(name)].float()
+            background = background_mask(image, self.objective.expand)
+            structure = structural_map(image, default_beta(name)) * (1 - background)
+            pairs.append(torch.stack([without_lesion(structure, marked), background]))
+        both = torch.stack(pairs)
+        return both[:, :1], both[:, 1:]
