@@ -15,8 +15,10 @@ from napari_mrsynth.errors import ContrastError
 from napari_mrsynth.progress import Progress
 
 COMMANDS = (
-    ("study",), ("synthesize",), ("evaluate",), ("train",), ("demo",), ("doctor",),
+    ("study",), ("synthesize",), ("structure",), ("evaluate",), ("demo",), ("doctor",),
+    ("train",), ("finetune",), ("export",),
     ("models", "list"), ("models", "show"), ("models", "verify"), ("experiment", "any-subset"),
+    *(("experiment", f"joyce-{table}") for table in ("unimodal", "missing", "misaligned", "transfer")),
 )  # fmt: skip
 
 
@@ -40,7 +42,7 @@ def test_every_subcommand_takes_json(mrsynth, command):
         ("synthesize", ".", "--want", "FLAIR", "--device", "abacus"),
         ("study", "--no-such-option"),
         ("models", "paint"),
-        ("evaluate",),
+        ("evaluate", "--bootstrap", "many"),
         ("paint",),
     ],
 )
