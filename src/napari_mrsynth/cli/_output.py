@@ -8,8 +8,9 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any, Protocol, TypeVar
 
@@ -36,6 +37,13 @@ class Report:
     payload: Mapping[str, Any]
     text: str
     exit_code: int = 0
+
+
+class Style(StrEnum):
+    """How progress is told."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class HasProgress(Protocol):
@@ -84,6 +92,19 @@ def showing_progress() -> Iterator[ProgressCallback]:
         if shown_at > 0:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
+
+
+def telling(style: Style) -> AbstractContextManager[ProgressCallback]:
+    """Show progress on standard error, for people or as one JSON object a line."""
+    return _json_lines() if style is Style.JSON else showing_progress()
+
+
+@contextmanager
+def _json_lines() -> Iterator[ProgressCallback]:
+    def show(progress: Progress) -> None:
+        say(json.dumps(asdict(progress)))
+
+    yield show
 
 
 def say(text: str) -> None:

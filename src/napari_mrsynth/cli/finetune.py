@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, say, showing_progress, table
-from napari_mrsynth.progress import Progress, ProgressCallback
+from napari_mrsynth.cli._output import Report, Style, absolute, table, telling
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.finetune import FineTuned
@@ -25,13 +20,6 @@ class Parts(StrEnum):
     DECODER = "decoder"
     ALL = "all"
     TRANSFORMER = "transformer"
-
-
-class Style(StrEnum):
-    """How progress is told."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def finetune(
@@ -85,7 +73,7 @@ def finetune(
         out=None if out is None else absolute(out),
         id=name,
     )
-    with _telling(progress) as show:
+    with telling(progress) as show:
         outcome = run(settings, show)
     return report_of(outcome)
 
@@ -125,17 +113,3 @@ def report_of(outcome: FineTuned) -> Report:
     else:
         lines.append(f"Bundle: {outcome.bundle}")
     return Report(payload, "\n".join(lines), exit_code=1 if outcome.rolled_back else 0)
-
-
-def _telling(style: Style) -> AbstractContextManager[ProgressCallback]:
-    return _json_lines() if style is Style.JSON else showing_progress()
-
-
-@contextmanager
-def _json_lines() -> Iterator[ProgressCallback]:
-    """Yield a function that writes each progress as one JSON object a line on standard error."""
-
-    def show(progress: Progress) -> None:
-        say(json.dumps(asdict(progress)))
-
-    yield show

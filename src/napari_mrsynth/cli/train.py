@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, showing_progress
+from napari_mrsynth.cli._output import Report, Style, absolute, telling
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,14 +24,20 @@ Overrides = Annotated[
 ]
 
 
-def train(config: Config, overrides: Overrides = None) -> Report:
+def train(
+    config: Config,
+    overrides: Overrides = None,
+    progress: Annotated[
+        Style, typer.Option(help="Progress for people, or one JSON object a line; on standard error.")
+    ] = Style.TEXT,
+) -> Report:
     """Train a model as a configuration says, and save it as a bundle; resumes where it was interrupted."""
     path = absolute(config)
     if not path.is_file():
         raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
     from napari_mrsynth.training.run import train as run
 
-    with showing_progress() as show:
+    with telling(progress) as show:
         outcome = run(path, tuple(overrides or ()), show)
     if not outcome.leader:  # one of several processes speaks
         raise typer.Exit
