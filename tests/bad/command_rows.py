@@ -70,7 +70,7 @@ def run_folder_is_a_file(folder: Path) -> list[object]:
     return ["train", scans.content(folder / "config.yaml", text.encode())]
 
 
-SOUND_CONFIG = "system: anysubset\nnetwork: {name: anysubset}\ndata: {root: nowhere}\n"
+SOUND_CONFIG = "system: anysubset\nnetwork: {name: anysubset, inputs: [T1w], outputs: [T2w]}\ndata: {root: nowhere}\n"
 
 REFUSED = [
     Refused("no path", lambda folder: ["study"], "UsageError", ("PATH",), "--help"),
