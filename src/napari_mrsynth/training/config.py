@@ -33,6 +33,8 @@ class DataConfig:
         sessions; without it, every folder is ``train``.
     split : str
         Which rows of the table are used.
+    only : str
+        Of those, the patients whose id matches this pattern: `tumour/*`; empty for all.
     contrasts : tuple of str
         What every patient must have.
     spacing_mm : float
@@ -53,6 +55,7 @@ class DataConfig:
     root: str
     table: str = "subjects.tsv"
     split: str = "train"
+    only: str = ""
     contrasts: tuple[str, ...] = ("T1w", "T1ce", "T2w", "FLAIR")
     spacing_mm: float = 1.0
     normalisation: str = "foreground-mean"

@@ -62,16 +62,14 @@ class Crops(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng((self.seed, index))
         which = int(rng.integers(len(self.patients)))
         patient = self.patients[which]
-        plane = int(rng.choice(self._slices[which]))
-        brain = np.argwhere(patient.mask[plane])
-        centre = brain[int(rng.integers(len(brain)))]
+        plane, centre = self.place(rng, which)
         (a0, a1, a_pad), (r0, r1, r_pad) = (
             _window(int(c), n, self.crop) for c, n in zip(centre, patient.mask.shape[1:], strict=True)
         )
         planes = np.clip(
             np.arange(plane - self.neighbours, plane + self.neighbours + 1), 0, len(patient.mask) - 1
         )
-        slices = np.asarray(patient.volumes[:, planes, a0:a1, r0:r1], dtype=np.float32)
+        slices = self.channels(which, (planes, slice(a0, a1), slice(r0, r1)))
         mask = patient.mask[plane, a0:a1, r0:r1]
         item = {
             "slices": torch.from_numpy(np.pad(slices, ((0, 0), (0, 0), a_pad, r_pad))),
@@ -81,6 +79,16 @@ class Crops(Dataset[dict[str, Tensor]]):
         if self.artefacts is not None:
             item["inputs"] = self.artefacts(item["slices"], (self.seed, index))
         return item
+
+    def place(self, rng: np.random.Generator, which: int) -> tuple[int, NDArray[np.intp]]:
+        """Draw an axial slice of a patient, by its number, and the voxel (A, R) in it to centre a crop on."""
+        plane = int(rng.choice(self._slices[which]))
+        brain = np.argwhere(self.patients[which].mask[plane])
+        return plane, brain[int(rng.integers(len(brain)))]
+
+    def channels(self, which: int, where: tuple[NDArray[np.intp], slice, slice]) -> NDArray[np.float32]:
+        """Return what a crop of a patient holds: every contrast, (contrast, planes, H, W)."""
+        return np.asarray(self.patients[which].volumes[:, *where], dtype=np.float32)
 
 
 def _usable_slices(patient: Prepared) -> NDArray[np.intp]:

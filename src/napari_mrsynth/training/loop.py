@@ -19,7 +19,6 @@ from napari_mrsynth.training.checkpoints import WholeCheckpointIO, kept, step_of
 from napari_mrsynth.training.curve import CurveLogger
 from napari_mrsynth.training.module import Loop
 from napari_mrsynth.training.prepared import Prepared
-from napari_mrsynth.training.validation import HeldOutCheck
 
 __all__ = ["Loop", "fit"]
 
@@ -77,7 +76,7 @@ def fit(
         *([ReportProgress(report, config.run.log_every)] if report else []),
     ]
     if config.validation.every and held_out:
-        loop.watch = HeldOutCheck(held_out, config, folder)
+        loop.watch = loop.check(held_out, folder)
         callbacks.append(loop.watch)
     with _said_plainly(last):
         trainer = L.Trainer(

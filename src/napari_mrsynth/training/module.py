@@ -75,21 +75,28 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         first = self.global_step * optim.batch
         steps = min(self.steps_per_epoch, optim.steps - self.global_step)
         numbers = share(first, steps, optim.batch, rank, world)
-        crops = Crops(
-            self.patients,
-            first + steps * optim.batch,
-            optim.crop,
-            int(self.system.neighbours),  # type: ignore[arg-type]
-            self.config.seed,
-            self.artefacts,
-        )
         return DataLoader(
-            crops,
+            self.crops(first + steps * optim.batch),
             batch_size=optim.batch // world,
             sampler=numbers,
             num_workers=run.workers,
             pin_memory=self.on_gpu,
         )
+
+    def crops(self, count: int) -> Crops:
+        """Return the first `count` crops of the training."""
+        return Crops(
+            self.patients,
+            count,
+            self.config.optim.crop,
+            int(self.system.neighbours),  # type: ignore[arg-type]
+            self.config.seed,
+            self.artefacts,
+        )
+
+    def check(self, patients: Sequence[Prepared], folder: Path) -> HeldOutCheck:
+        """Return what watches the training on held-out patients."""
+        return HeldOutCheck(patients, self.config, folder)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the cost of one augmented batch."""

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
     from napari_mrsynth.systems import Predictor
     from napari_mrsynth.training.config import TrainConfig
+    from napari_mrsynth.training.module import Loop
+    from napari_mrsynth.training.prepared import Prepared
 
 _COMPARE = "Compare the settings with those of a configuration that is shipped."
 
 SYSTEMS = {
+    "anatomy": "napari_mrsynth.systems.lesiongan.anatomy.module:AnatomyTraining",
     "anysubset": "napari_mrsynth.systems.anysubset.module:AnySubsetTraining",
     "direct": "napari_mrsynth.systems.direct.module:DirectTraining",
+    "segmenter": "napari_mrsynth.systems.segmenter.module:SegmenterTraining",
 }
 """Steps: ``cls(network, contrasts, objective, spread)``, having ``network``, ``neighbours``, ``cost``."""
 
@@ -27,6 +31,18 @@ PREDICTORS = {
     "direct": "napari_mrsynth.systems.direct.predictor:DirectPredictor",
 }
 """Predictors: ``cls(network, device)``, which takes the network over."""
+
+LOOPS = {
+    "anatomy": "napari_mrsynth.training.adversarial:AdversarialLoop",
+    "segmenter": "napari_mrsynth.training.labelled:LabelledLoop",
+}
+"""Loops of systems that need more than :class:`napari_mrsynth.training.module.Loop`."""
+
+MEASURES = {
+    "anatomy": "napari_mrsynth.training.drawings:measure_drawings",
+    "segmenter": "napari_mrsynth.training.overlap:measure_overlap",
+}
+"""What is measured on held-out patients, where it is not the error of synthesised contrasts."""
 
 
 def training_system(config: TrainConfig, spread: Sequence[float]) -> nn.Module:
@@ -68,6 +84,23 @@ def predictor_of(system: str, network: nn.Module) -> Predictor:
     device = next(network.parameters()).device
     made: Predictor = _load(PREDICTORS[system])(network, str(device))
     return made
+
+
+def loop_for(config: TrainConfig, system: nn.Module, patients: Sequence[Prepared]) -> Loop:
+    """Return the loop that trains a configuration's system on its patients."""
+    place = LOOPS.get(config.system, "napari_mrsynth.training.module:Loop")
+    loop: Loop = _load(place)(system, config, patients)
+    return loop
+
+
+def measured(system: str, network: nn.Module, patients: Sequence[Prepared]) -> dict[str, Any]:
+    """Measure a trained network, which is left as it is, on patients it has not learnt from."""
+    if system in MEASURES:
+        results: dict[str, Any] = _load(MEASURES[system])(network, patients)
+        return results
+    from napari_mrsynth.training.measure import nmse_table
+
+    return {"nmse": nmse_table(system, network, patients)}
 
 
 def _load(place: str) -> Any:

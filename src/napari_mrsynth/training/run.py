@@ -14,7 +14,7 @@ from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
-from napari_mrsynth.training.registry import training_system
+from napari_mrsynth.training.registry import loop_for, measured, training_system
 from napari_mrsynth.training.runfolder import RunFolder
 
 if TYPE_CHECKING:
@@ -148,16 +148,14 @@ def _load(loop: Loop, checkpoint: Path) -> int:
 def _loop(config: TrainConfig, material: Material) -> Loop:
     import torch
 
-    from napari_mrsynth.training.module import Loop
-
     system = training_system(config, material.spread(config.data.contrasts))
-    return Loop(system.to(memory_format=torch.channels_last), config, material.patients)  # type: ignore[call-overload]
+    system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return loop_for(config, system, material.patients)
 
 
 def _finish(loop: Loop, folder: RunFolder, bundle: Path, material: Material, steps: int) -> RunResult:
     """Measure the best or last network on the patients that were held out, and export it."""
     from napari_mrsynth.training.export import export_bundle, stored_state
-    from napari_mrsynth.training.measure import nmse_table
 
     exported = steps
     if loop.config.validation.every and folder.best.is_file():
@@ -166,7 +164,7 @@ def _finish(loop: Loop, folder: RunFolder, bundle: Path, material: Material, ste
     network.load_state_dict(stored_state(network)[0])  # what is measured is what is stored
     results: dict[str, Any] = {}
     if material.held_out:
-        results = {"nmse": nmse_table(loop.config.system, network, material.held_out)}
+        results = measured(loop.config.system, network, material.held_out)
     folder.write("held_out.json", results)
     export_bundle(bundle, network, loop.config, material.patients, results, exported)
     return RunResult(folder.path, bundle, steps, material.skipped, results, exported)

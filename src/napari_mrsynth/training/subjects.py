@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from napari_mrsynth.errors import ConfigError, InputError
@@ -60,7 +61,7 @@ class Split:
 
 
 def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
-    """List the patients of a data folder that belong to ``data.split``, sorted by id.
+    """List the patients of a data folder that belong to ``data.split`` and ``data.only``, sorted by id.
 
     Raises
     ------
@@ -82,6 +83,14 @@ def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
             f"No patient of {root} is in the split {data.split!r}.",
             hint=f"Set data.split; the splits there are: {splits}.",
         )
+    if data.only:
+        named = [subject for subject in chosen if fnmatchcase(subject.id, data.only)]
+        if not named:
+            raise InputError(
+                f"No patient of the split {data.split!r} is called {data.only!r}.",
+                hint=f"Set data.only; the patients are {', '.join(s.id for s in chosen)}.",
+            )
+        chosen = named
     return tuple(chosen)
 
 

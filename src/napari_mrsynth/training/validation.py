@@ -60,7 +60,14 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
     config : TrainConfig
     folder : Path
         The run folder.
+
+    Attributes
+    ----------
+    figure : str
+        What the error is called in logs.
     """
+
+    figure = "nmse"
 
     def __init__(self, patients: Sequence[Prepared], config: TrainConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
@@ -112,17 +119,24 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
         """Return the mean error over patients and pairs; NaN in helping processes."""
         if not trainer.is_global_zero:
             return float("nan")
-        wanted = few_pairs(network.inputs, network.outputs)  # type: ignore[arg-type]
-        table = nmse_table(self.config.system, network, self.patients, wanted)
-        means = {name: float(np.mean(list(errors.values()))) for name, errors in table.items()}
+        means = self.errors(network)
         error = float(np.mean(list(means.values())))
         if self._curve is not None:
-            self._curve.add(step, {"nmse": error, **means})
+            self._curve.add(step, {self.figure: error, **means})
         for logger in trainer.loggers[1:]:
-            logger.log_metrics({"held_out_nmse": error}, step)
+            logger.log_metrics({f"held_out_{self.figure}": error}, step)
         if self.config.validation.images:
-            from napari_mrsynth.training.samples import draw_sample
-
-            path = self.folder / "samples" / f"step-{step:06d}.png"
-            draw_sample(path, self.config.system, network, self.patients[0], f"step {step}, NMSE {error:.4f}")
+            self.draw(self.folder / "samples" / f"step-{step:06d}.png", network, step, error)
         return error
+
+    def errors(self, network: nn.Module) -> dict[str, float]:
+        """Return the mean error over the patients of each thing that is measured, by its name."""
+        wanted = few_pairs(network.inputs, network.outputs)  # type: ignore[arg-type]
+        table = nmse_table(self.config.system, network, self.patients, wanted)
+        return {name: float(np.mean(list(errors.values()))) for name, errors in table.items()}
+
+    def draw(self, path: Path, network: nn.Module, step: int, error: float) -> None:
+        """Draw what the network makes of the first patient."""
+        from napari_mrsynth.training.samples import draw_sample
+
+        draw_sample(path, self.config.system, network, self.patients[0], f"step {step}, NMSE {error:.4f}")

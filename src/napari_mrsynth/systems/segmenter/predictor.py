@@ -84,7 +84,10 @@ class SegmenterPredictor:
         return values[self.probabilities(slices).argmax(dim=1)]
 
     def segment_volume(
-        self, volumes: Mapping[str, NDArray[np.floating]], batch: int = 8
+        self,
+        volumes: Mapping[str, NDArray[np.floating]],
+        batch: int = 8,
+        planes: NDArray[np.intp] | None = None,
     ) -> NDArray[np.uint8]:
         """Segment a patient, slice by slice.
 
@@ -94,6 +97,8 @@ class SegmenterPredictor:
             In the model's frame and normalisation, 0 outside the brain.
         batch : int
             Slices at a time.
+        planes : ndarray of int, shape (n,), optional
+            The axial slices to segment; by default all that show brain.
 
         Returns
         -------
@@ -115,8 +120,9 @@ class SegmenterPredictor:
         depth, height, width = next(iter(used.values())).shape
         pads = [(0, -size % self.multiple) for size in (height, width)]
         labels = np.zeros((depth, height, width), np.uint8)
-        brain = np.any([volume != 0 for volume in used.values()], axis=0)
-        planes = np.flatnonzero(brain.any(axis=(1, 2)))
+        if planes is None:
+            brain = np.any([volume != 0 for volume in used.values()], axis=0)
+            planes = np.flatnonzero(brain.any(axis=(1, 2)))
         for start in range(0, len(planes), batch):
             some = planes[start : start + batch]
             around = some[:, None] + np.arange(-self.neighbours, self.neighbours + 1)
