@@ -53,6 +53,11 @@ def blank_where_the_brain_is(folder: Path) -> list[object]:
     return ["synthesize", scans.blank_inside(folder), "--want", "FLAIR", "--mask", mask, "--out", OUT]
 
 
+SOUND_CONFIG = (
+    "system: anysubset\nnetwork: {name: anysubset, inputs: [T1w], outputs: [T2w]}\ndata: {root: nowhere}\n"
+)
+
+
 def config(text: str) -> Make:
     """``mrsynth train`` with this configuration."""
     return lambda folder: ["train", scans.content(folder / "config.yaml", text.encode())]
@@ -65,12 +70,10 @@ def evaluate(first: Callable[[Path], Path], second: Callable[[Path], Path]) -> M
 
 def run_folder_is_a_file(folder: Path) -> list[object]:
     patient(folder)
-    text = f"system: anysubset\nnetwork: {{name: anysubset}}\ndata: {{root: {folder}}}\nrun: {{folder: results}}\n"
     file_in_the_way(folder)
+    text = SOUND_CONFIG.replace("nowhere", str(folder)) + "run: {folder: results}\n"
     return ["train", scans.content(folder / "config.yaml", text.encode())]
 
-
-SOUND_CONFIG = "system: anysubset\nnetwork: {name: anysubset, inputs: [T1w], outputs: [T2w]}\ndata: {root: nowhere}\n"
 
 REFUSED = [
     Refused("no path", lambda folder: ["study"], "UsageError", ("PATH",), "--help"),

@@ -16,6 +16,7 @@ from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
 from napari_mrsynth.training.registry import loop_for, measured, training_system
 from napari_mrsynth.training.runfolder import RunFolder
+from napari_mrsynth.training.subjects import find_subjects, split_subjects
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.module import Loop
@@ -83,6 +84,7 @@ def train(
     config = load_config(config_path, overrides)
     training_system(config, [1.0] * len(config.data.contrasts))  # a wrong network is refused at once
     share(0, 0, config.optim.batch, world=max(config.run.devices * config.run.nodes, 1))
+    split_subjects(find_subjects(config.data), config.data)  # no patients: refused before a folder is made
     folder = RunFolder(Path(config.run.folder))
     folder.claim(config)
     material = gather(config.data, report)
