@@ -101,8 +101,8 @@ def _protocol(settings: AnySubset, tables: Mapping[str, Table]) -> list[str]:
         f"{forest.min_samples_leaf}, a third of the features per split) on {forest.samples:,} voxels drawn "
         "evenly from the training patients' brains; per present contrast the voxel, its six neighbours and "
         f"two Gaussian scales ({' and '.join(f'{s:g}' for s in forest.sigmas)} mm), after REPLICA (Jog et "
-        "al. 2017). Scales, features and leaves were chosen in its favour, among a few settings, on three of the "
-        "training patients.",
+        "al. 2017). Scales, features and leaves were chosen in its favour, among a few settings, on three of "
+        "the training patients.",
         "- *network*: one any-subset network for all pairs"
         + (
             f"; on the test patient the bundle `{settings.bundle.card.id}`."
