@@ -1,0 +1,1 @@
+"""The “Training” dock: fine-tune a model on one's own scans, or train one, in a process of its own."""

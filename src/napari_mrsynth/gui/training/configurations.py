@@ -1,0 +1,65 @@
+"""The configurations a training can start from: those shipped with the systems, and the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.training.config import TrainConfig, load_config
+
+SYSTEMS = Path(__file__).parents[2] / "systems"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One configuration.
+
+    Attributes
+    ----------
+    path : Path
+    settings : TrainConfig
+    own : bool
+        Whether it is the user's rather than shipped.
+    """
+
+    path: Path
+    settings: TrainConfig
+    own: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it trains, in a line."""
+        return f"{self.settings.card.title or self.settings.card.id} ({self.path.stem})"
+
+    @property
+    def takes_any_contrasts(self) -> bool:
+        """Whether its network reads and makes just the contrasts of the data, so that these can be chosen."""
+        network, names = self.settings.network, list(self.settings.data.contrasts)
+        return list(network.get("inputs", ())) == names and list(network.get("outputs", ())) == names
+
+    @classmethod
+    def read(cls, path: Path, *, own: bool = True) -> Configuration:
+        """Read one.
+
+        Raises
+        ------
+        ConfigError
+            If it is wrong.
+        """
+        return cls(path, load_config(path), own)
+
+
+def shipped() -> list[Configuration]:
+    """Return the configurations of the systems that can be trained, the shipped model's first."""
+    from napari_mrsynth.training.registry import SYSTEMS as TRAINABLE
+
+    found = []
+    for path in sorted(SYSTEMS.glob("*/configs/*.yaml"), key=lambda path: (path.stem != "brain", path)):
+        try:
+            configuration = Configuration.read(path, own=False)
+        except MrsynthError:  # of a system whose settings this training does not read
+            continue
+        if configuration.settings.system in TRAINABLE:
+            found.append(configuration)
+    return found

@@ -1,0 +1,153 @@
+"""The dock “Training”: its layout, and that it is not closed by mistake.
+
+What happens in it is the presenter's.
+Opening it imports neither torch nor Lightning: trainings run in a process of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from napari_mrsynth.gui.training.before_after import BeforeAfter
+from napari_mrsynth.gui.training.controls import Controls
+from napari_mrsynth.gui.training.curve_view import CurveView
+from napari_mrsynth.gui.training.finetune_panel import FineTunePanel
+from napari_mrsynth.gui.training.presenter import TrainingPresenter
+from napari_mrsynth.gui.training.questions import QtTrainingQuestions, TrainingQuestions
+from napari_mrsynth.gui.training.sample_view import SampleView
+from napari_mrsynth.gui.training.train_panel import TrainPanel
+from napari_mrsynth.gui.widgets.pieces import heading, rule
+from napari_mrsynth.gui.widgets.style import style_sheet
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_mrsynth.gui.training.session import TrainingSession
+
+
+class TrainingDock(QWidget):
+    """Fine-tune a model on a few scans, or train one, and watch it.
+
+    Parameters
+    ----------
+    napari_viewer : napari.components.ViewerModel
+        The viewer whose Synthesis dock gets the new models.
+    session : TrainingSession, optional
+        One with a real process and worker threads if not given.
+    questions : TrainingQuestions, optional
+        Who answers what only the user can; dialogs if not given.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: ViewerModel,
+        session: TrainingSession | None = None,
+        questions: TrainingQuestions | None = None,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("training")
+        self.setMinimumWidth(340)
+        self._viewer = napari_viewer
+        self._home = ""
+        self.tune = FineTunePanel()
+        self.train = TrainPanel()
+        self.modes = QTabWidget()
+        self.curve = CurveView()
+        self.sample = SampleView()
+        self.result = BeforeAfter()
+        self.controls = Controls()
+        self._lay_out()
+        self.presenter = TrainingPresenter(
+            self, napari_viewer, session, questions or QtTrainingQuestions(self)
+        )
+        self.presenter.connect()
+        self._dress()
+        napari_viewer.events.theme.connect(self._dress)
+        presenter, dress = self.presenter, self._dress
+
+        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
+            presenter.disconnect()
+            napari_viewer.events.theme.disconnect(dress)
+
+        self.destroyed.connect(let_go)
+
+    @property
+    def session(self) -> TrainingSession:
+        """What the dock shows."""
+        return self.presenter.session
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Wide enough for the tables."""
+        return QSize(390, 860)
+
+    # ------------------------------------------------------------------ leaving
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Remember where it is shown, and watch the window for being closed."""
+        home, window = self.parentWidget(), self.window()
+        if home is not None and home.objectName():
+            self._home = home.objectName()
+        if isinstance(window, QMainWindow):
+            window.removeEventFilter(self)
+            window.installEventFilter(self)
+        self.presenter.refresh()
+        super().showEvent(event)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Ask when the dock was closed while a training runs."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
+            QTimer.singleShot(0, self._ask_after_closing)
+        return bool(super().event(event))
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Ask before the window is closed while a training runs."""
+        if event is not None and event.type() == QEvent.Type.Close and not self.presenter.may_leave():
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))
+
+    def _ask_after_closing(self) -> None:
+        """Come back where the user would rather keep the training; napari has taken the dock away by then."""
+        window = getattr(self._viewer, "window", None)
+        if self.parentWidget() is None and not self.presenter.may_leave() and window is not None:
+            window.add_dock_widget(self, name=self._home, area="right")
+
+    def _dress(self, event: object = None) -> None:
+        self.setStyleSheet(style_sheet(self._viewer.theme))
+
+    def _lay_out(self) -> None:
+        for panel, name in ((self.tune, "Fine-tune on my scans"), (self.train, "Train from scratch")):
+            page = QWidget()
+            inside = QVBoxLayout(page)
+            inside.setContentsMargins(6, 8, 6, 6)
+            inside.addWidget(panel)
+            inside.addStretch(1)
+            self.modes.addTab(page, name)
+        inside = QWidget()
+        sections = QVBoxLayout(inside)
+        sections.setContentsMargins(8, 6, 8, 6)
+        sections.setSpacing(6)
+        sections.addWidget(self.modes)
+        sections.addWidget(heading("Progress"))
+        sections.addWidget(self.curve)
+        sections.addWidget(self.sample)
+        sections.addWidget(self.result)
+        sections.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inside)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(8, 6, 8, 8)
+        foot.addWidget(self.controls)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(rule())
+        whole.addLayout(foot)

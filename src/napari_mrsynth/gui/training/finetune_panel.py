@@ -1,0 +1,120 @@
+"""What the user sets to fine-tune a model on a few scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_mrsynth.gui.training.patient_list import PatientList
+from napari_mrsynth.gui.training.patients import FEWEST, Patient
+from napari_mrsynth.gui.widgets.pieces import heading, muted
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Card
+
+_PARTS = (("Decoder only (usual)", "decoder"), ("Everything", "all"))
+
+
+class FineTunePanel(QWidget):
+    """Model, patients, what learns and for how long; says by signals what is asked for."""
+
+    folder_asked = Signal()
+    open_patient_asked = Signal()
+    removal_asked = Signal(str)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = _combo("Model", "The model that is adapted; it is not changed itself")
+        self.patients = PatientList()
+        self.add = QPushButton("Add a folder…")
+        self.add.setToolTip("A folder with the scans of one patient")
+        self.take = QPushButton("Take the open patient")
+        self.take.setToolTip("The patient of the Synthesis dock, with its names and alignment")
+        self.remove = QPushButton("Remove")
+        self.remove.setToolTip("Take the selected patient off the list; nothing is deleted")
+        self.parts = _combo("What learns", "Decoder only: how scans are understood stays as it was")
+        for text, part in _PARTS:
+            self.parts.addItem(text, part)
+        self.steps = QSpinBox()
+        self.steps.setRange(1, 100_000)
+        self.steps.setValue(200)
+        self.steps.setAccessibleName("Steps")
+        self.name = QLineEdit()
+        self.name.setPlaceholderText("made up if left empty")
+        self.name.setAccessibleName("Name of the new model")
+        self.aside = muted()
+        self._lay_out()
+        self.add.clicked.connect(self.folder_asked)
+        self.take.clicked.connect(self.open_patient_asked)
+        self.remove.clicked.connect(lambda: self.removal_asked.emit(self.patients.chosen or ""))
+        self.model.activated.connect(lambda _: self.changed.emit())
+
+    def show_models(self, cards: Sequence[Card]) -> None:
+        """List the models that can be fine-tuned; the one that is chosen stays so."""
+        before = self.model.currentData()
+        self.model.clear()
+        for card in cards:
+            self.model.addItem(card.title or card.id, card.id)
+        self.model.setCurrentIndex(max(self.model.findData(before), 0 if cards else -1))
+
+    def show_patients(self, patients: Sequence[Patient], contrasts: Sequence[str]) -> None:
+        """Show who is listed; `contrasts` are the model's."""
+        reasons = [patient.left_out(contrasts, FEWEST) for patient in patients]
+        self.patients.show_patients(patients, reasons)
+        usable = [p.id for p, reason in zip(patients, reasons, strict=True) if not reason]
+        if len(usable) > 1:
+            text = f"{usable[-1]} is kept aside: the model is judged on it and does not learn from it."
+        elif usable:
+            text = "With one patient, slices of it are kept aside. That says little about other patients."
+        else:
+            text = "Fine-tuning takes one to five patients with at least two contrasts of the model."
+        self.aside.setText(text)
+
+    def show_open(self, name: str | None) -> None:
+        """Offer the patient that is open in the Synthesis dock, if any."""
+        self.take.setEnabled(name is not None)
+        self.take.setText("Take the open patient" if name is None else f"Take {name}")
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Model", self.model)
+        buttons = QHBoxLayout()
+        for button in (self.add, self.take, self.remove):
+            buttons.addWidget(button)
+        how = QFormLayout()
+        how.setContentsMargins(0, 0, 0, 0)
+        how.addRow("What learns", self.parts)
+        how.addRow("Steps", self.steps)
+        how.addRow("New name", self.name)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(6)
+        whole.addLayout(form)
+        whole.addWidget(heading("My patients"))
+        whole.addWidget(self.patients)
+        whole.addLayout(buttons)
+        whole.addWidget(self.aside)
+        whole.addLayout(how)
+
+
+def _combo(name: str, tip: str) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    combo.setToolTip(tip)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(14)
+    return combo

@@ -1,0 +1,95 @@
+"""A list of patients: what each has, who is left out and why, and who is kept for measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
+
+from napari_mrsynth.gui.training.patients import Patient
+
+_NAME, _HAS = 0, 1
+
+
+class PatientList(QTreeWidget):
+    """Rows of patients.
+
+    Parameters
+    ----------
+    held_out : bool
+        Whether a tick at each says that the patient is held out.
+
+    Attributes
+    ----------
+    held_out_chosen : Signal of tuple of str
+        The ids of those that are ticked now.
+    """
+
+    held_out_chosen = Signal(tuple)
+
+    def __init__(self, *, held_out: bool = False) -> None:
+        super().__init__()
+        self._ticks = held_out
+        self._rows: list[tuple[str, str, bool]] = []
+        self.setHeaderLabels(["Held out" if held_out else "Patient", "Scans"])
+        self.setRootIsDecorated(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setAlternatingRowColors(True)
+        self.setMinimumHeight(96)
+        self.setMaximumHeight(170)
+        self.setAccessibleName("Patients")
+        header = self.header()
+        if header is not None:
+            header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.ResizeToContents)
+        self.itemChanged.connect(lambda *_: self.held_out_chosen.emit(self.ticked))
+
+    @property
+    def chosen(self) -> str | None:
+        """The id of the selected patient."""
+        item = self.currentItem()
+        return None if item is None else item.text(_NAME)
+
+    @property
+    def ticked(self) -> tuple[str, ...]:
+        """Ids of the patients that are ticked."""
+        items = (self.topLevelItem(row) for row in range(self.topLevelItemCount()))
+        return tuple(i.text(_NAME) for i in items if i is not None and _is_ticked(i))
+
+    def show_patients(
+        self, patients: Sequence[Patient], reasons: Sequence[str], held_out: Collection[str] = ()
+    ) -> None:
+        """Show patients, those with a reason as left out.
+
+        Parameters
+        ----------
+        patients : sequence of Patient
+        reasons : sequence of str
+            Why each is left out; empty where it is not.
+        held_out : collection of str
+            Ids that are ticked.
+        """
+        rows = [
+            (patient.id, f"left out: {reason}" if reason else ", ".join(patient.contrasts), not reason)
+            for patient, reason in zip(patients, reasons, strict=True)
+        ]
+        if rows == self._rows:  # a tick must not rebuild the list whose tick is being told
+            return
+        self._rows = rows
+        self.blockSignals(True)
+        self.clear()
+        for (name, text, usable), patient in zip(rows, patients, strict=True):
+            item = QTreeWidgetItem([name, text])
+            item.setToolTip(_NAME, str(patient.folder))
+            item.setToolTip(_HAS, text)
+            if not usable:
+                item.setDisabled(True)
+            elif self._ticks:
+                on = name in held_out
+                item.setCheckState(_NAME, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.addTopLevelItem(item)
+        self.blockSignals(False)
+
+
+def _is_ticked(item: QTreeWidgetItem) -> bool:
+    return not item.isDisabled() and item.checkState(_NAME) == Qt.CheckState.Checked

@@ -1,0 +1,103 @@
+"""Who is in a data folder or a list of folders: what each patient has, and who is left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.io import read_patient, write_volume
+from napari_mrsynth.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_mrsynth.imaging.study import Study
+
+FEWEST = 2
+"""Contrasts a patient must have: something to make, and something to make it from."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient.
+
+    Attributes
+    ----------
+    id : str
+        Path below the data folder, or the folder's name.
+    folder : Path
+    contrasts : tuple of str
+        What was recognised; empty where nothing could be read.
+    reason : str
+        Why nothing could be read; empty where something could.
+    """
+
+    id: str
+    folder: Path
+    contrasts: tuple[str, ...] = ()
+    reason: str = ""
+
+    def left_out(self, wanted: Sequence[str], at_least: int | None = None) -> str:
+        """Say why this patient cannot be used for contrasts; empty where it can.
+
+        Parameters
+        ----------
+        wanted : sequence of str
+            What is learnt.
+        at_least : int, optional
+            How many of them suffice; all if not given.
+        """
+        if self.reason:
+            return self.reason
+        missing = [contrast for contrast in wanted if contrast not in self.contrasts]
+        has = len(wanted) - len(missing)
+        if has >= (len(wanted) if at_least is None else at_least):
+            return ""
+        return f"has no {', '.join(missing)}"
+
+
+def looking(folders: Sequence[tuple[str, Path]]) -> Generator[Progress, None, tuple[Patient, ...]]:
+    """Read what each folder holds; `folders` are (id, folder)."""
+    found = []
+    for count, (name, folder) in enumerate(folders):
+        yield Progress(count / len(folders), f"Looking at {name}")
+        try:
+            volumes = read_patient(folder).volumes
+        except MrsynthError as error:
+            found.append(Patient(name, folder, reason=error.message))
+            continue
+        contrasts = dict.fromkeys(v.contrast for v in volumes if v.contrast)
+        found.append(Patient(name, folder, tuple(contrasts)))
+    return tuple(found)
+
+
+def looking_through(root: Path, split: str = "train") -> Generator[Progress, None, tuple[Patient, ...]]:
+    """Read what every patient of a data folder has.
+
+    Raises
+    ------
+    InputError
+        If the folder or its table cannot be used.
+    """
+    from napari_mrsynth.training.config import DataConfig
+    from napari_mrsynth.training.subjects import find_subjects
+
+    yield Progress(0.0, f"Looking through {root}")
+    subjects = find_subjects(DataConfig(root=str(root), split=split))
+    return (yield from looking([(subject.id, subject.folder) for subject in subjects]))
+
+
+def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patient, ...]]:
+    """Write an open study's acquired scans, named and aligned as they are there, as a patient's folder.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    acquired = [c for c in study.contrasts if not study.members[c].native.is_synthetic]
+    for count, contrast in enumerate(acquired):
+        yield Progress(count / len(acquired), f"Copying {contrast}")
+        write_volume(folder / f"{study.name}_{contrast}.nii.gz", study.volume(contrast))
+    return (yield from looking([(study.name, folder)]))

@@ -1,0 +1,280 @@
+"""Carries signals between the “Training” dock, its session and the Synthesis dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+
+from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.gui.compare.inside import session_in
+from napari_mrsynth.gui.executor import QtExecutor
+from napari_mrsynth.gui.training import telling
+from napari_mrsynth.gui.training.configurations import Configuration, shipped
+from napari_mrsynth.gui.training.patients import FEWEST
+from napari_mrsynth.gui.training.process import QtProcess
+from napari_mrsynth.gui.training.session import Mode, TrainingSession
+from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
+from napari_mrsynth.gui.training.telling import Phase, Said
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_mrsynth.gui.training.dock import TrainingDock
+    from napari_mrsynth.gui.training.questions import TrainingQuestions
+
+TICK_MS = 500
+"""How often what a training writes is looked at."""
+
+_MODES = (Mode.FINE_TUNE, Mode.TRAIN)
+
+
+class TrainingPresenter:
+    """Makes the dock work.
+
+    Parameters
+    ----------
+    dock : TrainingDock
+    viewer : napari.components.ViewerModel
+    session : TrainingSession or None
+        None for one with a real process and worker threads.
+    questions : TrainingQuestions
+    """
+
+    def __init__(
+        self,
+        dock: TrainingDock,
+        viewer: ViewerModel,
+        session: TrainingSession | None,
+        questions: TrainingQuestions,
+    ) -> None:
+        self._dock = dock
+        self._viewer = viewer
+        self._questions = questions
+        self.session = session or TrainingSession(QtProcess(), QtExecutor())
+        self.store = BundleStore()
+        self._configurations = shipped()
+        self._configuration = 0
+        self._clock = QTimer(dock)
+        self._clock.setInterval(TICK_MS)
+        self._clock.timeout.connect(self._tick)
+
+    def connect(self) -> None:
+        """Connect everything and show how things stand."""
+        dock, session = self._dock, self.session
+        acts: tuple[tuple[Any, Callable[..., None]], ...] = (
+            (dock.tune.folder_asked, self._add_folder),
+            (dock.tune.open_patient_asked, self._take_open),
+            (dock.tune.removal_asked, session.remove),
+            (dock.train.folder_asked, self._choose_data),
+            (dock.train.configuration_asked, self._open_configuration),
+            (dock.controls.start_asked, self._start),
+            (dock.controls.pause_asked, session.pause),
+            (dock.controls.resume_asked, session.resume),
+            (dock.controls.stop_asked, session.stop),
+        )
+        for signal, act in acts:
+            signal.connect(partial(self._tell, act))
+        dock.train.configuration_chosen.connect(self._choose_configuration)
+        dock.train.changed.connect(self._show_patients)
+        dock.tune.changed.connect(self._show_patients)
+        dock.modes.currentChanged.connect(lambda index: session.choose(_MODES[index]))
+        session.patients_changed.connect(self._show_patients)
+        session.said_changed.connect(self._show_said)
+        session.figures_changed.connect(self._show_figures)
+        session.fine_tuned.connect(self._show_result)
+        session.model_made.connect(self._show_model)
+        dock.tune.show_models(self._parents())
+        self._show_configurations()
+        self._show_patients()
+        self._show_said(session.said)
+        self._clock.start()
+
+    def disconnect(self) -> None:
+        """Let go of the session and end what is running; the dock's pieces are gone by now."""
+        session = self.session
+        for signal in (
+            session.patients_changed,
+            session.said_changed,
+            session.figures_changed,
+            session.fine_tuned,
+            session.model_made,
+        ):
+            signal.disconnect()
+        session.close()
+
+    def may_leave(self) -> bool:
+        """Say whether the dock may go; a training that runs is ended if the user says so."""
+        if not self.session.running:
+            return True
+        text = "A training is running and ends with this dock. "
+        if isinstance(self.session.task, TrainTask):
+            text += "It can go on from its last checkpoint later: start it again with the same settings."
+        else:
+            text += "Nothing of it is kept."
+        leave = self._questions.confirm("A training is running", text, "Stop the training")
+        if leave:
+            self.session.close()
+        return leave
+
+    def refresh(self) -> None:
+        """Show which patient is open in the Synthesis dock."""
+        open_ = session_in(self._viewer)
+        study = None if open_ is None else open_.study
+        self._dock.tune.show_open(None if study is None else study.name)
+
+    # ------------------------------------------------------------------ what the user does
+
+    def _tell(self, act: Callable[..., None], *given: Any) -> None:
+        """Do what the user asked; what the project refuses is said in the dock."""
+        try:
+            act(*given)
+        except MrsynthError as error:
+            self.session.report(error)
+
+    def _add_folder(self) -> None:
+        folder = self._questions.folder("A folder with one patient's scans")
+        if folder is not None:
+            self.session.add([folder])
+
+    def _take_open(self) -> None:
+        open_ = session_in(self._viewer)
+        if open_ is None or open_.study is None:
+            raise InputError("No patient is open in the Synthesis dock.", hint="Open one there first.")
+        self.session.take(open_.study)
+
+    def _choose_data(self) -> None:
+        folder = self._questions.folder("A folder that holds a folder per patient")
+        if folder is not None:
+            self.session.look_through(folder)
+
+    def _open_configuration(self) -> None:
+        path = self._questions.configuration()
+        if path is not None:
+            self._configurations.append(Configuration.read(path))
+            self._choose_configuration(len(self._configurations) - 1)
+
+    def _choose_configuration(self, index: int) -> None:
+        self._configuration = index
+        self._show_configurations()
+        self._show_patients()
+
+    def _start(self) -> None:
+        task = self._fine_tuning() if self.session.mode is Mode.FINE_TUNE else self._training()
+        fresh = not (isinstance(task, TrainTask) and task.folder.is_dir())
+        self.store.refresh()
+        if fresh and any(card.id == task.id for card in self.store.cards()):
+            raise InputError(f"There is a model “{task.id}” already.", hint="Give the new one another name.")
+        self._dock.result.show_rows(())
+        self.session.start(task)
+
+    def _fine_tuning(self) -> Task:
+        panel, contrasts = self._dock.tune, self._contrasts()
+        usable = [p.folder for p in self.session.mine if not p.left_out(contrasts, FEWEST)]
+        return FineTuneTask(
+            panel.model.currentData(),
+            tuple(usable),
+            panel.parts.currentData(),
+            panel.steps.value(),
+            panel.name.text().strip(),
+        )
+
+    def _training(self) -> Task:
+        panel, chosen, root = self._dock.train, self._configurations[self._configuration], self.session.root
+        name = panel.name.text().strip()
+        if root is None or not name:
+            raise InputError("A data folder and a name are needed.", hint="Choose and type them above.")
+        asked = panel.wanted != tuple(chosen.settings.data.contrasts)
+        return TrainTask(
+            config=chosen.path,
+            root=root,
+            folder=self._run_folder(name),
+            id=name,
+            steps=panel.steps.value(),
+            held_out=panel.patients.ticked,
+            check_every=panel.check.value(),
+            checkpoint_every=panel.checkpoint.value(),
+            contrasts=panel.wanted if asked else (),
+            own=chosen.own,
+        )
+
+    # ------------------------------------------------------------------ what there is
+
+    def _parents(self) -> list[Any]:
+        return [card for card in self.store.cards() if card.system == "anysubset"]
+
+    def _contrasts(self) -> tuple[str, ...]:
+        chosen = self._dock.tune.model.currentData()
+        card = next((card for card in self._parents() if card.id == chosen), None)
+        return () if card is None else tuple(dict.fromkeys((*card.inputs, *card.outputs)))
+
+    def _run_folder(self, name: str) -> Path:
+        return self.session.runs / name
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _show_configurations(self) -> None:
+        self._dock.train.show_configurations(self._configurations, self._configuration)
+
+    def _show_patients(self) -> None:
+        dock, session = self._dock, self.session
+        dock.tune.show_patients(session.mine, self._contrasts())
+        dock.train.show_patients(session.root, session.cohort, dock.train.patients.ticked)
+        name = dock.train.name.text().strip()
+        folder = self._run_folder(name)
+        again = " An interrupted run is there: Start goes on with it." if folder.is_dir() and name else ""
+        dock.train.where.setText(f"Log, checkpoints and pictures: {folder}.{again}" if name else "")
+        self._show_said(session.said)
+
+    def _show_said(self, said: Said) -> None:
+        session, dock = self.session, self._dock
+        if session.mode is Mode.FINE_TUNE:
+            contrasts = self._contrasts()
+            able = any(not patient.left_out(contrasts, FEWEST) for patient in session.mine)
+        else:
+            wanted, held = dock.train.wanted, dock.train.patients.ticked
+            able = any(not p.left_out(wanted) for p in session.cohort if p.id not in held)
+        busy = session.busy
+        for panel in (dock.tune, dock.train):
+            panel.setEnabled(not busy)
+        for index in range(dock.modes.count()):
+            dock.modes.setTabEnabled(index, not busy or index == dock.modes.currentIndex())
+        if (
+            said.phase in (Phase.EMPTY, Phase.READY)
+            and not said.progress
+            and not able
+            and session.mode is Mode.TRAIN
+        ):
+            said = (
+                Said(Phase.EMPTY, "Nobody is left to learn from.", "See why in the list.")
+                if session.cohort
+                else telling.NO_DATA
+            )
+        train = session.mode is Mode.TRAIN
+        dock.controls.show_said(said, can_start=able, can_pause=train, can_resume=session.can_resume)
+
+    def _show_figures(self) -> None:
+        session = self.session
+        self._dock.curve.show_curves(session.losses, session.errors, session.steps)
+        self._dock.sample.show_picture(session.sample)
+
+    def _show_result(self, report: Any) -> None:
+        self._dock.result.show_rows(telling.rows_of(report))
+
+    def _show_model(self, model: str) -> None:
+        self.store.refresh()
+        self._dock.tune.show_models(self._parents())
+        open_ = session_in(self._viewer)
+        if open_ is not None:
+            open_.store.refresh()
+            open_.choice_changed.emit()
+
+    def _tick(self) -> None:
+        if self.session.running:
+            self.session.tick()
+        else:
+            self.refresh()

@@ -1,0 +1,350 @@
+"""What the “Training” dock works on: patients, one training at a time, its figures. Neither Qt nor napari."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from platformdirs import user_data_path
+from psygnal import Signal
+
+from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.gui.training import telling
+from napari_mrsynth.gui.training.curves import Point, Tail, newest_sample, step_in
+from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
+from napari_mrsynth.gui.training.process import Ended, Process
+from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
+from napari_mrsynth.gui.training.telling import Phase, Said
+from napari_mrsynth.progress import Progress
+from napari_mrsynth.session import Status
+from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
+from napari_mrsynth.session.runner import Runner
+from napari_mrsynth.session.work import simply
+
+if TYPE_CHECKING:
+    from napari_mrsynth.imaging.study import Study
+
+T = TypeVar("T")
+
+INTERRUPTED = 130
+_READY = Said(Phase.READY, "Ready.", "Start when the list is right.")
+
+
+class Mode(Enum):
+    """What is to be done."""
+
+    FINE_TUNE = "fine-tune"
+    TRAIN = "train"
+
+
+class TrainingSession:
+    """What is known of the patients, and the one training that runs.
+
+    Invariant: at most one process and one job run; a process is told to end once.
+
+    Parameters
+    ----------
+    process : Process
+        Where trainings run.
+    executor : Executor, optional
+        Where folders are looked through; the caller's thread if not given.
+    home : Path, optional
+        Where runs and models are kept; the user's data folder if not given.
+    """
+
+    patients_changed: ClassVar[Signal] = Signal()
+    said_changed: ClassVar[Signal] = Signal(Said)
+    figures_changed: ClassVar[Signal] = Signal()
+    fine_tuned: ClassVar[Signal] = Signal(object)
+    model_made: ClassVar[Signal] = Signal(str)
+
+    def __init__(self, process: Process, executor: Executor | None = None, home: Path | None = None) -> None:
+        self.mode = Mode.FINE_TUNE
+        self.mine: tuple[Patient, ...] = ()
+        self.cohort: tuple[Patient, ...] = ()
+        self.root: Path | None = None
+        self.said = telling.NOBODY
+        self.task: Task | None = None
+        self.losses: list[Point] = []
+        self.errors: list[Point] = []
+        self.sample: Path | None = None
+        self.steps = 0
+        self._home = home or user_data_path("napari-mrsynth", appauthor=False)
+        self._process = process
+        self._runner = Runner(executor or ImmediateExecutor(), self._say_looking)
+        self._running = False
+        self._stopping = False
+        self._stepped = 0
+        self._checkpoint: int | None = None
+        self._tails: tuple[Tail, Tail] | None = None
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a process runs."""
+        return self._running
+
+    @property
+    def busy(self) -> bool:
+        """Whether a process or a look through folders runs."""
+        return self._running or self._runner.busy
+
+    @property
+    def runs(self) -> Path:
+        """Where the run folders are."""
+        return self._home / "runs"
+
+    def choose(self, mode: Mode) -> None:
+        """Choose what is to be done."""
+        self.mode = mode
+        if not self.busy:
+            self._say(self.situation())
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the last training was interrupted and left a checkpoint."""
+        if self.mode is Mode.FINE_TUNE:
+            return False
+        ended = self.said.phase in (Phase.PAUSED, Phase.FAILED)
+        return ended and not self.busy and self._checkpoint_time() is not None
+
+    # ------------------------------------------------------------------ patients
+
+    def add(self, folders: Sequence[Path]) -> None:
+        """Look at folders of single patients and list them for fine-tuning."""
+        taken = {patient.id for patient in self.mine}
+        given = []
+        for folder in folders:
+            name = folder.name
+            while name in taken:
+                name += "′"
+            taken.add(name)
+            given.append((name, folder))
+        self._start("Looking at the patients …", lambda: looking(given), self._list)
+
+    def take(self, study: Study) -> None:
+        """List the patient that is open in the Synthesis dock, as a copy in a temporary folder."""
+        if any(patient.id == study.name for patient in self.mine):
+            raise InputError(
+                f"{study.name} is listed already.", hint="Open another patient, or add a folder."
+            )
+        self._copies = self._copies or tempfile.TemporaryDirectory(prefix="mrsynth-patients-")
+        folder = Path(self._copies.name) / (re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient")
+        self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
+
+    def remove(self, name: str) -> None:
+        """Take a patient off the list for fine-tuning."""
+        self._refuse_while_busy("remove a patient")
+        self.mine = tuple(patient for patient in self.mine if patient.id != name)
+        self.patients_changed.emit()
+        self._say(self.situation())
+
+    def look_through(self, root: Path) -> None:
+        """Look through a data folder for a training from scratch."""
+
+        def show(found: tuple[Patient, ...]) -> None:
+            self.root, self.cohort = root, found
+            self.patients_changed.emit()
+
+        self._start(f"Looking through {root.name} …", lambda: looking_through(root), show)
+
+    def _list(self, found: tuple[Patient, ...]) -> None:
+        self.mine += found
+        self.patients_changed.emit()
+
+    # ------------------------------------------------------------------ the training
+
+    def start(self, task: Task) -> None:
+        """Start a training, or go on with the one whose run folder it names.
+
+        Raises
+        ------
+        MrsynthError
+            If something is running.
+        """
+        self._refuse_while_busy("start a training")
+        self.task = task
+        self.losses, self.errors, self.sample = [], [], None
+        self.steps, self._stepped, self._stopping, self._checkpoint = task.steps, 0, False, None
+        self._tails = None
+        if isinstance(task, TrainTask):
+            log = task.folder / "log"
+            self._tails = (Tail(log / "metrics.csv", "loss"), Tail(log / "held_out.csv", "nmse"))
+        self._running = True
+        self.figures_changed.emit()
+        self._say(Said(Phase.RUNNING, "Starting …", progress=Progress(0.0, "Starting")))
+        self._process.start(task.arguments, self._told, self._ended)
+
+    def resume(self) -> None:
+        """Go on with the training that was paused, stopped or broke off."""
+        if isinstance(self.task, TrainTask) and self.can_resume:
+            self.start(self.task)
+
+    def pause(self) -> None:
+        """End the process as soon as it has written a checkpoint; before its first step, at once."""
+        if not self._running or self._stopping or not isinstance(self.task, TrainTask):
+            return
+        self._checkpoint = self._checkpoint_time()
+        hint = "Nothing that was learnt is lost."
+        self._say(Said(Phase.PAUSING, "Pausing at the next checkpoint …", hint, self.said.progress))
+        if not self._stepped:
+            self._interrupt()
+
+    def stop(self) -> None:
+        """End now what runs; what was learnt since the last checkpoint is lost."""
+        if self._runner.busy:
+            self._runner.cancel()
+            self._say(self.situation())
+        if self._running and not self._stopping:
+            self._say(Said(self.said.phase, "Stopping …", progress=self.said.progress))
+            self._interrupt()
+
+    def close(self) -> None:
+        """End everything without a word."""
+        self._runner.cancel()
+        self._process.kill()
+        self._running = False
+        if self._copies is not None:
+            self._copies.cleanup()
+            self._copies = None
+
+    def tick(self) -> None:
+        """Read what the training has written; called every now and then while it runs."""
+        task = self.task
+        if not isinstance(task, TrainTask) or self._tails is None:
+            return
+        loss, error = self._tails
+        changed = any([loss.read(), error.read()])
+        sample = newest_sample(task.folder)
+        if changed or sample != self.sample:
+            self.losses, self.errors, self.sample = loss.points, error.points, sample
+            self.figures_changed.emit()
+        if self.said.phase is Phase.PAUSING and self._running and not self._stopping:
+            written = self._checkpoint_time()
+            if written is not None and written != self._checkpoint:
+                self._interrupt()
+
+    def situation(self) -> Said:
+        """Say how things stand before a training."""
+        if self.mode is Mode.FINE_TUNE:
+            return _READY if self.mine else telling.NOBODY
+        return _READY if self.cohort else telling.NO_DATA
+
+    def report(self, error: MrsynthError) -> None:
+        """Say that something the user asked for cannot be done."""
+        if not self._running:
+            self._say(Said(Phase.FAILED, error.message, error.hint))
+
+    # ------------------------------------------------------------------ inside
+
+    def _interrupt(self) -> None:
+        self._stopping = True
+        self._process.interrupt()
+
+    def _checkpoint_time(self) -> int | None:
+        if not isinstance(self.task, TrainTask):
+            return None
+        with suppress(OSError):
+            return (self.task.folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+        return None
+
+    def _told(self, progress: Progress) -> None:
+        found = step_in(progress.message)
+        if found is not None:
+            step, self.steps, loss = found
+            self._stepped = step
+            if isinstance(self.task, FineTuneTask) and math.isfinite(loss):
+                self.losses.append((step, loss))
+                self.figures_changed.emit()
+        phase = self.said.phase if self.said.phase is Phase.PAUSING else Phase.RUNNING
+        message = self.said.message if phase is Phase.PAUSING else _sentence(progress.message)
+        self._say(Said(phase, message, self.said.hint if phase is Phase.PAUSING else "", progress))
+
+    def _ended(self, ended: Ended) -> None:
+        self._running = False
+        self.tick()
+        asked, pausing = self._stopping, self.said.phase is Phase.PAUSING
+        if ended.exit_code == 0 and not ended.crashed and ended.report:
+            self._finish(ended.report)
+        elif isinstance(self.task, FineTuneTask) and ended.report.get("rolled_back"):
+            self.fine_tuned.emit(ended.report)
+            self._say(telling.fine_tuned(ended.report))
+        elif asked and (ended.crashed or ended.exit_code == INTERRUPTED):
+            self._say(self._interrupted(paused=pausing))
+        else:
+            there = self._checkpoint_time() is not None
+            self._say(telling.failure(ended, can_resume=there))
+
+    def _interrupted(self, *, paused: bool) -> Said:
+        if isinstance(self.task, FineTuneTask):
+            return Said(Phase.READY, "Stopped. Nothing was written.")
+        where = f" at step {self._stepped}" if self._stepped else " before the first step"
+        word = "Paused" if paused else "Stopped"
+        if self._checkpoint_time() is None:
+            return Said(Phase.READY, f"{word}{where}.", "There is no checkpoint yet: Start begins anew.")
+        return Said(
+            Phase.PAUSED, f"{word}{where}.", "Resume goes on from the last checkpoint, also after a restart."
+        )
+
+    def _finish(self, report: Mapping[str, Any]) -> None:
+        if isinstance(self.task, FineTuneTask):
+            self.fine_tuned.emit(report)
+            self._say(telling.fine_tuned(report))
+            self.model_made.emit(Path(report["bundle"]).name)
+            return
+        bundle = Path(report["bundle"])
+
+        def ended(outcome: Outcome[None]) -> None:
+            why = outcome.message if isinstance(outcome, Failed) else ""
+            self._say(telling.trained(report, bundle.name, why))
+            if not why:
+                self.model_made.emit(bundle.name)
+
+        self._runner.start("Putting the model on the list …", partial(self._listing, bundle), ended)
+
+    def _listing(self, bundle: Path) -> Generator[Progress, None, None]:
+        return simply(lambda: _copy(bundle, self._home / "models" / bundle.name))
+
+    def _start(self, doing: str, begin: Work[T], done: Callable[[T], None]) -> None:
+        self._refuse_while_busy("look at other patients")
+
+        def ended(outcome: Outcome[T]) -> None:
+            if isinstance(outcome, Ok):
+                done(outcome.value)
+                self._say(self.situation())
+            elif isinstance(outcome, Failed):
+                self._say(Said(Phase.FAILED, outcome.message, outcome.hint))
+
+        self._runner.start(doing, begin, ended)
+
+    def _say_looking(self, status: Status) -> None:
+        self._say(Said(Phase.LOOKING, status.message, status.hint, status.progress))
+
+    def _say(self, said: Said) -> None:
+        self.said = said
+        self.said_changed.emit(said)
+
+    def _refuse_while_busy(self, what: str) -> None:
+        if self.busy:
+            raise MrsynthError(
+                f"Cannot {what} now: {self.said.message}", hint="Wait for it to end, or stop it."
+            )
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
+
+
+def _copy(bundle: Path, target: Path) -> None:
+    from napari_mrsynth.training.newfolder import new_folder
+
+    with new_folder(target) as fresh:
+        shutil.copytree(bundle, fresh, dirs_exist_ok=True)

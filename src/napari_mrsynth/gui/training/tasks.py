@@ -1,0 +1,121 @@
+"""What a training is asked to do, as the command line that does it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_mrsynth.errors import InputError
+
+MOST_PATIENTS = 5
+"""How many patients a fine-tuning takes."""
+
+
+@dataclass(frozen=True)
+class FineTuneTask:
+    """Adapt a model to a few patients.
+
+    Attributes
+    ----------
+    bundle : str
+        The parent's id.
+    patients : tuple of Path
+        Folders; one to five.
+    parts : str
+        ``decoder`` or ``all``.
+    steps : int
+    id : str
+        Of the new model; made up if empty.
+    """
+
+    bundle: str
+    patients: tuple[Path, ...]
+    parts: str = "decoder"
+    steps: int = 200
+    id: str = ""
+    folder: None = None  # its logs and checkpoints are temporary
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.patients) <= MOST_PATIENTS:
+            raise InputError(
+                f"{len(self.patients)} patients are listed; fine-tuning takes 1 to {MOST_PATIENTS}.",
+                hint="Add or remove some, or train a model on all of them.",
+            )
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What follows ``mrsynth``."""
+        named = ("--id", self.id) if self.id else ()
+        options = ("--parts", self.parts, "--steps", str(self.steps), *named)
+        patients = (str(patient) for patient in self.patients)
+        return ("finetune", *options, "--progress", "json", "--json", "--", self.bundle, *patients)
+
+
+@dataclass(frozen=True)
+class TrainTask:
+    """Train a model from scratch as a configuration says, on a data folder.
+
+    Attributes
+    ----------
+    config : Path
+        The configuration.
+    root : Path
+        The data folder.
+    folder : Path
+        The run folder; a run that was interrupted there goes on.
+    id : str
+        Of the new model.
+    steps : int
+    held_out : tuple of str
+        Patients who are not learnt from, by their ids.
+    check_every : int
+        Steps between looks at them.
+    checkpoint_every : int
+        Steps between checkpoints, and so how long a pause waits.
+    contrasts : tuple of str
+        What every patient must have, and the network reads and makes; empty to leave it to the configuration.
+    own : bool
+        Whether the card's words are the user's; else what the shipped configuration says of its own data is
+        not repeated.
+    """
+
+    config: Path
+    root: Path
+    folder: Path
+    id: str
+    steps: int
+    held_out: tuple[str, ...] = ()
+    check_every: int = 100
+    checkpoint_every: int = 100
+    contrasts: tuple[str, ...] = ()
+    own: bool = False
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What follows ``mrsynth``."""
+        values: dict[str, object] = {
+            "data.root": str(self.root),
+            "data.held_out": list(self.held_out),
+            "run.folder": str(self.folder),
+            "run.checkpoint_every": self.checkpoint_every,
+            "optim.steps": self.steps,
+            "validation.every": self.check_every if self.held_out else 0,
+            "card.id": self.id,
+        }
+        if self.contrasts:
+            names = list(self.contrasts)
+            values |= {"data.contrasts": names, "network.inputs": names, "network.outputs": names}
+        if not self.own:
+            values |= {
+                "card.title": f"{self.id}, trained on own scans",
+                "card.summary": "",
+                "card.limits": "",
+                "card.data_licences": ["Patients given by the user, known by their hashes only."],
+            }
+        settings = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
+        pairs = (part for setting in settings for part in ("--set", setting))
+        return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
+
+
+Task = FineTuneTask | TrainTask

@@ -1,0 +1,132 @@
+"""What the “Training” dock says: its phases, and the sentences for how a process ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from napari_mrsynth.gui.training.process import Ended
+from napari_mrsynth.progress import Progress, format_seconds
+
+SHOWN_LINES = 4
+
+
+class Phase(Enum):
+    """Where a training stands."""
+
+    EMPTY = "empty"
+    LOOKING = "looking"
+    READY = "ready"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    DONE = "done"
+    ROLLED_BACK = "rolled back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Said:
+    """A phase in words.
+
+    Attributes
+    ----------
+    phase : Phase
+    message : str
+    hint : str
+        What to do next; may be empty.
+    progress : Progress or None
+        Only while something runs.
+    """
+
+    phase: Phase
+    message: str
+    hint: str = ""
+    progress: Progress | None = None
+
+
+NOBODY = Said(Phase.EMPTY, "No patient is listed.", "Add the folders of one to five patients.")
+NO_DATA = Said(Phase.EMPTY, "No data folder is chosen.", "Choose the folder that holds a folder per patient.")
+
+
+def failure(ended: Ended, *, can_resume: bool) -> Said:
+    """Say why a process ended that should not have.
+
+    Parameters
+    ----------
+    ended : Ended
+    can_resume : bool
+        Whether a checkpoint is there to go on from.
+    """
+    on = "Resume goes on from the last checkpoint." if can_resume else ""
+    error = ended.report.get("error")
+    if isinstance(error, Mapping):
+        hint = f"{error.get('hint', '')} {on}".strip()
+        return Said(Phase.FAILED, str(error.get("message", "")), hint)
+    how = "was ended by the system" if ended.crashed else f"ended with {ended.exit_code}"
+    last = "\n".join(ended.last_lines[-SHOWN_LINES:])
+    if not last:
+        last = "It said nothing; out of memory is a common cause: choose a smaller batch or crop."
+    return Said(Phase.FAILED, f"The training process {how}. napari is not affected.", f"{last}\n{on}".strip())
+
+
+def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
+    """Say what a training from scratch came to; `kept_in_run` is why it is not among the models."""
+    errors = [e for per in report["results"].get("nmse", {}).values() for e in per.values() if e is not None]
+    figure = f" Mean error on the held-out patients: {sum(errors) / len(errors):.4f}." if errors else ""
+    taken, used = report["steps"], report["exported_step"]
+    best = f" The weights of step {used} were the best there." if used < taken else ""
+    where = f"The model is in {report['bundle']}. {kept_in_run}" if kept_in_run else in_the_list(model)
+    return Said(Phase.DONE, f"Done after {taken} steps.{figure}{best}", where)
+
+
+def fine_tuned(report: Mapping[str, Any]) -> Said:
+    """Say what a fine-tuning came to."""
+    before, after = report["nmse"]["mean_before"], report["nmse"]["mean_after"]
+    change = _change(before, after)
+    aside = f"Measured on {report['kept_aside']}."
+    notes = " ".join(str(note) for note in report["notes"])
+    if report["rolled_back"]:
+        text = f"Rolled back: the error on what was kept aside did not fall ({change})."
+        return Said(
+            Phase.ROLLED_BACK,
+            text,
+            f"No model was written, the old one is as it was. {aside} {notes}".strip(),
+        )
+    text = f"Better by what was kept aside: mean error {change}, in {format_seconds(report['seconds'])}."
+    return Said(Phase.DONE, text, f"{in_the_list(Path(report['bundle']).name)} {aside} {notes}".strip())
+
+
+def in_the_list(model: str) -> str:
+    """Say where a new model is found."""
+    return f"“{model}” is in the Synthesis dock's model list."
+
+
+def rows_of(report: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return (``T1w + T2w → FLAIR``, error before, error after) of a fine-tuning; NaN where unknown."""
+    before, after = report["nmse"]["before"], report["nmse"]["after"]
+    return [(_pair(name), _number(error), _number(after.get(name))) for name, error in before.items()]
+
+
+def who_is_out(patients: Sequence[tuple[str, str]]) -> str:
+    """List who is left out with the reason, one a line."""
+    return "\n".join(f"{name}: {reason}" for name, reason in patients)
+
+
+def _pair(name: str) -> str:
+    inputs, _, target = name.partition(">")
+    return f"{inputs.replace('+', ' + ')} → {target}"
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _change(before: float | None, after: float | None) -> str:
+    if before is None or after is None or not before:
+        return "unknown, as an image without any signal was made"
+    return f"{before:.4f} → {after:.4f}, {100 * (after / before - 1):+.0f} %"

@@ -1,0 +1,125 @@
+"""What the user sets to train a model from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from napari_mrsynth.gui.training.configurations import Configuration
+from napari_mrsynth.gui.training.finetune_panel import _combo
+from napari_mrsynth.gui.training.patient_list import PatientList
+from napari_mrsynth.gui.training.patients import Patient
+from napari_mrsynth.gui.widgets.pieces import heading, muted
+
+
+class TrainPanel(QWidget):
+    """Data folder, configuration, who is held out, how long; says by signals what is asked for."""
+
+    folder_asked = Signal()
+    configuration_asked = Signal()
+    configuration_chosen = Signal(int)
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = QPushButton("Choose a data folder…")
+        self.folder.setToolTip("A folder that holds a folder per patient")
+        self.patients = PatientList(held_out=True)
+        self.about = muted()
+        self.configuration = _combo(
+            "Configuration", "Network, losses and everything else; can be a file of yours"
+        )
+        self.other = QPushButton("File…")
+        self.other.setToolTip("A configuration of your own (YAML)")
+        self.contrasts = QLineEdit()
+        self.contrasts.setAccessibleName("Contrasts")
+        self.contrasts.setToolTip("What every patient must have; any names, separated by commas")
+        self.steps = _spin("Steps", 1, 10_000_000)
+        self.check = _spin("Look at those held out every … steps", 1, 1_000_000)
+        self.checkpoint = _spin("Checkpoint every … steps", 1, 1_000_000)
+        self.checkpoint.setToolTip("A pause waits for the next checkpoint")
+        self.name = QLineEdit()
+        self.name.setAccessibleName("Name of the new model")
+        self.where = muted()
+        self._lay_out()
+        self.folder.clicked.connect(self.folder_asked)
+        self.other.clicked.connect(self.configuration_asked)
+        self.configuration.activated.connect(self.configuration_chosen)
+        self.contrasts.editingFinished.connect(self.changed)
+        self.name.textChanged.connect(lambda _: self.changed.emit())
+        self.patients.held_out_chosen.connect(lambda _: self.changed.emit())
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The contrasts, as typed."""
+        return tuple(dict.fromkeys(part.strip() for part in self.contrasts.text().split(",") if part.strip()))
+
+    def show_configurations(self, configurations: Sequence[Configuration], chosen: int) -> None:
+        """List the configurations, and fill in what the chosen one says."""
+        self.configuration.clear()
+        for configuration in configurations:
+            self.configuration.addItem(configuration.title)
+            index = self.configuration.count() - 1
+            self.configuration.setItemData(index, str(configuration.path))
+        self.configuration.setCurrentIndex(chosen)
+        if not configurations:
+            return
+        current = configurations[chosen]
+        settings = current.settings
+        self.contrasts.setText(", ".join(settings.data.contrasts))
+        self.contrasts.setEnabled(current.takes_any_contrasts)
+        self.steps.setValue(settings.optim.steps)
+        self.check.setValue(settings.validation.every or max(settings.optim.steps // 20, 1))
+        self.checkpoint.setValue(settings.run.checkpoint_every)
+        self.name.setText(settings.card.id if current.own else f"my-{current.path.stem}")
+
+    def show_patients(
+        self, root: Path | None, patients: Sequence[Patient], held_out: Collection[str]
+    ) -> None:
+        """Show who is in the data folder, and who is left out and why."""
+        self.folder.setText("Choose a data folder…" if root is None else f"Data folder: {root.name}…")
+        self.folder.setToolTip("A folder that holds a folder per patient" if root is None else str(root))
+        reasons = [patient.left_out(self.wanted) for patient in patients]
+        self.patients.show_patients(patients, reasons, held_out)
+        self.patients.setVisible(bool(patients))
+        out = sum(map(bool, reasons))
+        held = len(self.patients.ticked)
+        if root is None:
+            text = "Each patient is a folder of scans. A table subjects.tsv beside them is understood."
+        else:
+            text = f"{len(patients) - out - held} learnt from, {held} held out, {out} left out."
+            text += "" if held else " Tick somebody to see a curve of the error on patients not learnt from."
+        self.about.setText(text)
+
+    def _lay_out(self) -> None:
+        chosen = QHBoxLayout()
+        chosen.addWidget(self.configuration, 1)
+        chosen.addWidget(self.other)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Configuration", chosen)
+        form.addRow("Contrasts", self.contrasts)
+        form.addRow("Steps", self.steps)
+        form.addRow("Look at held out every", self.check)
+        form.addRow("Checkpoint every", self.checkpoint)
+        form.addRow("Name", self.name)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(6)
+        whole.addWidget(heading("Data"))
+        whole.addWidget(self.folder)
+        whole.addWidget(self.patients)
+        whole.addWidget(self.about)
+        whole.addWidget(heading("Training"))
+        whole.addLayout(form)
+        whole.addWidget(self.where)
+
+
+def _spin(name: str, least: int, most: int) -> QSpinBox:
+    spin = QSpinBox()
+    spin.setRange(least, most)
+    spin.setAccessibleName(name)
+    return spin

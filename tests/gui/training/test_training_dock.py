@@ -1,0 +1,347 @@
+"""The “Training” dock without a window: a fake process, real patients, every state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gui.training.fakes import Answers, FakeProcess
+from napari_mrsynth.gui.training.dock import TrainingDock
+from napari_mrsynth.gui.training.process import Ended
+from napari_mrsynth.gui.training.session import Mode, TrainingSession
+from napari_mrsynth.gui.training.telling import Phase
+from napari_mrsynth.progress import Progress
+from phantoms import brain_study, patient_folder
+
+REPORT = {
+    "bundle": "/models/mine",
+    "rolled_back": False,
+    "learnt_from": ["a"],
+    "kept_aside": "the patient b",
+    "by_slices": False,
+    "nmse": {
+        "before": {"T1w>T2w": 0.2, "T2w>T1w": 0.1},
+        "after": {"T1w>T2w": 0.1, "T2w>T1w": None},
+        "mean_before": 0.15,
+        "mean_after": 0.1,
+    },
+    "seconds": 61.0,
+    "skipped": [],
+    "notes": [],
+}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory) -> Path:
+    """Three patients: a and b with T1w and T2w, c with T1w only; and a folder without scans."""
+    root = tmp_path_factory.mktemp("cohort")
+    for seed, (name, contrasts) in enumerate(
+        {"a": ("T1w", "T2w"), "b": ("T1w", "T2w"), "c": ("T1w",)}.items()
+    ):
+        study = brain_study(contrasts, shape=(12, 14, 10), spacing=(12, 12, 12), seed=seed, name=name)
+        patient_folder(root / name, study)
+    (root / "notes").mkdir()
+    return root
+
+
+@pytest.fixture
+def process() -> FakeProcess:
+    return FakeProcess()
+
+
+@pytest.fixture
+def answers(cohort) -> Answers:
+    return Answers(cohort / "a")
+
+
+@pytest.fixture
+def dock(viewer, qtbot, process, answers, tiny_models, monkeypatch, tmp_path) -> TrainingDock:
+    monkeypatch.setattr("napari_mrsynth.bundles.store.default_roots", lambda: (tiny_models,))
+    made = TrainingDock(viewer, TrainingSession(process, home=tmp_path), answers)
+    qtbot.addWidget(made)
+    return made
+
+
+def begin_fine_tuning(dock: TrainingDock, answers: Answers, cohort: Path) -> None:
+    for name in ("a", "b"):
+        answers.chosen = cohort / name
+        dock.tune.add.click()
+    dock.controls.start.click()
+
+
+def begin_training(dock: TrainingDock, answers: Answers, cohort: Path) -> Path:
+    """Start a training on the cohort; return its run folder."""
+    dock.modes.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    dock.controls.start.click()
+    return dock.session.task.folder
+
+
+def checkpoint(folder: Path, second: int) -> None:
+    path = folder / "checkpoints" / "last.ckpt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    os.utime(path, (second, second))
+
+
+def log(folder: Path, name: str, text: str) -> None:
+    (folder / "log").mkdir(parents=True, exist_ok=True)
+    (folder / "log" / name).write_text(text)
+
+
+def phase(dock: TrainingDock) -> Phase:
+    return dock.session.said.phase
+
+
+def test_nothing_can_be_started_before_a_patient_is_listed(dock):
+    assert phase(dock) is Phase.EMPTY
+    assert not dock.controls.start.isEnabled()
+    dock.modes.setCurrentIndex(1)
+    assert "data folder" in dock.controls.message.text()
+    assert not dock.controls.start.isEnabled()
+
+
+def test_two_patients_are_fine_tuned_on_and_the_last_is_said_to_be_kept_aside(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    assert "b is kept aside" in dock.tune.aside.text()
+    (command,) = process.started
+    assert command[:5] == ("finetune", "--parts", "decoder", "--steps", "200")
+    assert command[-3:] == ("tiny", str(cohort / "a"), str(cohort / "b"))
+    assert phase(dock) is Phase.RUNNING
+    assert not dock.tune.isEnabled()
+    assert dock.controls.pause.isHidden()
+
+
+def test_with_one_patient_it_is_said_that_slices_say_little(dock):
+    dock.tune.add.click()
+    assert "little about other patients" in dock.tune.aside.text()
+
+
+def test_patients_that_cannot_be_used_are_listed_with_the_reason_and_not_given_on(
+    dock, answers, process, cohort
+):
+    for name in ("c", "notes", "a"):
+        answers.chosen = cohort / name
+        dock.tune.add.click()
+    rows = [dock.tune.patients.topLevelItem(i).text(1) for i in range(3)]
+    assert rows[0].startswith("left out: has no T1ce, T2w")
+    assert rows[1].startswith("left out: There is no scan")
+    dock.controls.start.click()
+    assert process.started[0][-1] == str(cohort / "a")
+
+
+def test_a_patient_is_taken_off_the_list(dock):
+    dock.tune.add.click()
+    dock.tune.patients.setCurrentItem(dock.tune.patients.topLevelItem(0))
+    dock.tune.remove.click()
+    assert dock.session.mine == ()
+    assert not dock.controls.start.isEnabled()
+
+
+def test_six_patients_are_refused(dock, process):
+    for _ in range(6):
+        dock.tune.add.click()
+    dock.controls.start.click()
+    assert "takes 1 to 5" in dock.controls.message.text()
+    assert not process.started
+
+
+def test_the_loss_is_drawn_as_it_is_told(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.step(10, 200, 0.5)
+    process.tell(Progress(0.85, "measuring the fine-tuned model on b"))
+    process.step(20, 200, 0.4)
+    assert dock.session.losses == [(10, 0.5), (20, 0.4)]
+    assert dock.controls.message.text() == "Step 20 of 200, loss 0.4000"
+    assert not dock.curve.grab().isNull()
+
+
+def test_a_model_that_got_better_is_shown_before_and_after(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(0, report=REPORT))
+    assert phase(dock) is Phase.DONE
+    assert "0.1500 → 0.1000, -33 %" in dock.controls.message.text()
+    assert "“mine” is in the Synthesis dock's model list" in dock.controls.hint.text()
+    cells = [[dock.result.item(row, column).text() for column in range(4)] for row in range(2)]
+    assert cells == [["T1w → T2w", "0.2000", "0.1000", "-50%"], ["T2w → T1w", "0.1000", "–", "–"]]
+
+
+def test_a_model_that_was_rolled_back_is_said_so(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(1, report={**REPORT, "rolled_back": True, "bundle": None}))
+    assert phase(dock) is Phase.ROLLED_BACK
+    assert "Rolled back" in dock.controls.message.text()
+    assert "No model was written" in dock.controls.hint.text()
+
+
+def test_a_crash_is_said_with_the_last_lines(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(11, crashed=True, last_lines=("one", "Segmentation fault")))
+    assert phase(dock) is Phase.FAILED
+    assert "napari is not affected" in dock.controls.message.text()
+    assert "Segmentation fault" in dock.controls.hint.text()
+    assert dock.controls.start.isEnabled()
+
+
+def test_an_error_of_the_project_is_said_in_its_words(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(2, report={"error": {"type": "InputError", "message": "No.", "hint": "Do that."}}))
+    assert (dock.controls.message.text(), dock.controls.hint.text()) == ("No.", "Do that.")
+
+
+def test_stopping_a_fine_tuning_leaves_nothing(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    dock.controls.stop.click()
+    dock.controls.stop.click()
+    assert process.interrupted == 1
+    process.end(Ended(130, report={"error": {"message": "Cancelled by the user."}}))
+    assert dock.controls.message.text() == "Stopped. Nothing was written."
+    assert phase(dock) is Phase.READY
+
+
+def test_a_name_that_is_taken_is_refused(dock, answers, process, cohort):
+    dock.tune.name.setText("tiny")
+    begin_fine_tuning(dock, answers, cohort)
+    assert "“tiny” already" in dock.controls.message.text()
+    assert not process.started
+
+
+def test_a_data_folder_is_looked_through_and_everyone_accounted_for(dock, answers, process, cohort):
+    begin_training(dock, answers, cohort)
+    assert dock.train.about.text().startswith("2 learnt from, 0 held out, 2 left out.")
+    rows = [dock.train.patients.topLevelItem(i).text(1) for i in range(4)]
+    assert rows[0] == "T1w, T2w"
+    assert rows[2] == "left out: has no T2w"
+    settings = process.started[0][2::2]
+    assert f'data.root="{cohort}"' in settings
+    assert 'network.outputs=["T1w", "T2w"]' in settings
+    assert "validation.every=0" in settings
+    assert 'card.summary=""' in settings
+
+
+def test_a_patient_that_is_ticked_is_held_out_and_watched(dock, answers, process, cohort):
+    from qtpy.QtCore import Qt
+
+    dock.modes.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+    assert dock.train.about.text() == "1 learnt from, 1 held out, 2 left out."
+    dock.train.check.setValue(25)
+    dock.controls.start.click()
+    settings = process.started[0][2::2]
+    assert 'data.held_out=["b"]' in settings
+    assert "validation.every=25" in settings
+
+
+def test_a_data_folder_that_is_none_is_said(dock, answers, cohort):
+    dock.modes.setCurrentIndex(1)
+    answers.chosen = cohort / "notes"
+    dock.train.folder.click()
+    assert phase(dock) is Phase.FAILED
+    assert "No patient" in dock.controls.message.text()
+
+
+def test_curves_and_pictures_are_read_from_the_run_folder(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    log(folder, "metrics.csv", "step,loss\n0,0.9\n1,0.8\n2,0.")
+    log(folder, "held_out.csv", "step,nmse,T1w>T2w\n2,0.3,0.3\n")
+    (folder / "samples").mkdir()
+    dock.curve.grab().save(str(folder / "samples" / "step-000002.png"))
+    dock.session.tick()
+    assert dock.session.losses == [(0, 0.9), (1, 0.8)]
+    assert dock.session.errors == [(2, 0.3)]
+    assert not dock.sample.isHidden()
+    log(folder, "metrics.csv", "step,loss,rate\n0,0.9,1\n1,0.8,1\n2,0.7,1\n")
+    dock.session.tick()
+    assert dock.session.losses[-1] == (2, 0.7)
+
+
+def test_a_pause_waits_for_the_next_checkpoint_and_resume_goes_on(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    checkpoint(folder, 1)
+    process.step(3, 10, 0.5)
+    dock.controls.pause.click()
+    dock.session.tick()
+    assert phase(dock) is Phase.PAUSING
+    assert not process.interrupted
+    checkpoint(folder, 2)
+    dock.session.tick()
+    dock.session.tick()
+    assert process.interrupted == 1
+    process.end(Ended(130, report={"error": {"message": "Cancelled by the user."}}))
+    assert phase(dock) is Phase.PAUSED
+    assert dock.controls.message.text() == "Paused at step 3."
+    dock.controls.resume.click()
+    assert process.started[1] == process.started[0]
+    assert phase(dock) is Phase.RUNNING
+
+
+def test_a_pause_before_the_first_step_is_at_once(dock, answers, process, cohort):
+    begin_training(dock, answers, cohort)
+    process.tell(Progress(0.1, "preparing a"))
+    dock.controls.pause.click()
+    assert process.interrupted == 1
+
+
+def test_a_training_that_broke_off_can_be_resumed_from_its_checkpoint(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    checkpoint(folder, 1)
+    process.end(Ended(9, crashed=True))
+    assert "Resume goes on" in dock.controls.hint.text()
+    assert not dock.controls.resume.isHidden()
+
+
+def test_a_training_that_ends_puts_its_model_on_the_list(dock, answers, process, cohort, tmp_path):
+    folder = begin_training(dock, answers, cohort)
+    bundle = folder / "bundle" / "my-brain"
+    bundle.mkdir(parents=True)
+    (bundle / "card.yaml").write_text("id: my-brain")
+    made = []
+    dock.session.model_made.connect(made.append)
+    report = {
+        "bundle": str(bundle),
+        "steps": 10,
+        "exported_step": 8,
+        "results": {"nmse": {"T1w>T2w": {"b": 0.25}}},
+    }
+    process.end(Ended(0, report=report))
+    assert phase(dock) is Phase.DONE
+    assert "0.2500" in dock.controls.message.text()
+    assert "step 8" in dock.controls.message.text()
+    assert made == ["my-brain"]
+    assert (tmp_path / "models" / "my-brain" / "card.yaml").is_file()
+
+
+def test_leaving_while_it_runs_asks_first(dock, answers, process, cohort):
+    assert dock.presenter.may_leave()
+    begin_training(dock, answers, cohort)
+    assert not dock.presenter.may_leave()
+    assert "last checkpoint" in answers.asked[0]
+    assert not process.killed
+    answers.leave = True
+    assert dock.presenter.may_leave()
+    assert process.killed == 1
+    assert not dock.session.running
+
+
+def test_the_open_patient_is_taken_with_its_names_and_forgotten_at_the_end(dock, process):
+    study = brain_study(("T1w", "FLAIR"), shape=(12, 14, 10), spacing=(12, 12, 12), name="Jane / Doe")
+    dock.session.take(study)
+    (patient,) = dock.session.mine
+    assert set(patient.contrasts) == {"T1w", "FLAIR"}
+    dock.session.close()
+    assert not patient.folder.exists()
+
+
+def test_modes_do_not_share_what_can_be_started(dock):
+    dock.tune.add.click()
+    assert dock.controls.start.isEnabled()
+    dock.modes.setCurrentIndex(1)
+    assert dock.session.mode is Mode.TRAIN
+    assert not dock.controls.start.isEnabled()
