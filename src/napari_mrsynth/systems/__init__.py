@@ -6,6 +6,7 @@ from napari_mrsynth.systems.predictor import Predictor, load_predictor
 register("anatomy", "napari_mrsynth.systems.lesiongan.anatomy.network:AnatomyNetwork")
 register("anysubset", "napari_mrsynth.systems.anysubset.network:AnySubsetNetwork")
 register("anysubset-extended", "napari_mrsynth.systems.anysubset.extended:ExtendedNetwork")
+register("lesion-scans", "napari_mrsynth.systems.lesiongan.scans.network:ScansNetwork")
 register("dedis", "napari_mrsynth.systems.direct.network:EncoderDecoder")
 register("lsdn", "napari_mrsynth.systems.direct.network:LocationSensitive")
 register("segmenter", "napari_mrsynth.systems.segmenter.network:SegmenterNetwork")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _PREDICTORS = {
     "anysubset": "napari_mrsynth.systems.anysubset.predictor:AnySubsetPredictor",
     "direct": "napari_mrsynth.systems.direct.predictor:DirectPredictor",
+    "lesion-scans": "napari_mrsynth.systems.lesiongan.scans.predictor:ScansPredictor",
 }
 
 

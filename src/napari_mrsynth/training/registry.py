@@ -22,6 +22,7 @@ SYSTEMS = {
     "anatomy": "napari_mrsynth.systems.lesiongan.anatomy.module:AnatomyTraining",
     "anysubset": "napari_mrsynth.systems.anysubset.module:AnySubsetTraining",
     "direct": "napari_mrsynth.systems.direct.module:DirectTraining",
+    "lesion-scans": "napari_mrsynth.systems.lesiongan.scans.module:ScansTraining",
     "segmenter": "napari_mrsynth.systems.segmenter.module:SegmenterTraining",
 }
 """Steps: ``cls(network, contrasts, objective, spread)``, having ``network``, ``neighbours``, ``cost``."""
@@ -29,11 +30,13 @@ SYSTEMS = {
 PREDICTORS = {
     "anysubset": "napari_mrsynth.systems.anysubset.predictor:AnySubsetPredictor",
     "direct": "napari_mrsynth.systems.direct.predictor:DirectPredictor",
+    "lesion-scans": "napari_mrsynth.systems.lesiongan.scans.predictor:ScansPredictor",
 }
 """Predictors: ``cls(network, device)``, which takes the network over."""
 
 LOOPS = {
     "anatomy": "napari_mrsynth.training.adversarial:AdversarialLoop",
+    "lesion-scans": "napari_mrsynth.training.adversarial:AdversarialLoop",
     "segmenter": "napari_mrsynth.training.labelled:LabelledLoop",
 }
 """Loops of systems that need more than :class:`napari_mrsynth.training.module.Loop`."""

@@ -7,15 +7,16 @@ losses only, as with an optimiser each.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.func import functional_call
 
 
-def held(critic: nn.Module, *shown: Tensor) -> Tensor:
+def held(critic: nn.Module, *shown: Any) -> Any:
     """Return what a critic says, with a gradient for what it is shown and none for its weights."""
     weights = {name: parameter.detach() for name, parameter in critic.named_parameters()}
-    said: Tensor = functional_call(critic, weights, shown)
-    return said
+    return functional_call(critic, weights, shown)
 
 
 def said_real(score: Tensor) -> Tensor:

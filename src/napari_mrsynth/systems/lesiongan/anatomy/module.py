@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_mrsynth.networks.registry import build
-from napari_mrsynth.structure import default_beta
-from napari_mrsynth.structure.maps import background_mask, structural_map, without_lesion
 from napari_mrsynth.systems.lesiongan.adversarial import held, straight_through
 from napari_mrsynth.systems.lesiongan.anatomy import objective as losses
 from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, Critics, drawn_code
+from napari_mrsynth.systems.lesiongan.maps import lesion_free_maps
 
 
 class AnatomyTraining(nn.Module):
@@ -116,14 +115,5 @@ class AnatomyTraining(nn.Module):
         structure, background : Tensor, (B, 1, H, W)
             Of 0 and 1.
         """
-        names = self.network.inputs
-        lesion = truth[:, len(self.contrasts) :].sum(dim=1) > 0.5
-        pairs = []
-        for slices, marked in zip(truth, lesion, strict=True):
-            name = names[int(torch.randint(len(names), (1,), generator=rng))]
-            image = slices[self.contrasts.index(name)].float()
-            background = background_mask(image, self.objective.expand)
-            structure = structural_map(image, default_beta(name)) * (1 - background)
-            pairs.append(torch.stack([without_lesion(structure, marked), background]))
-        both = torch.stack(pairs)
-        return both[:, :1], both[:, 1:]
+        names, expand = self.network.inputs, self.objective.expand
+        return lesion_free_maps(truth, self.contrasts, names, expand, rng)

@@ -1,0 +1,1 @@
+"""Scans with painted lesions: registered contrasts from a structural feature map and a lesion label."""

@@ -1,0 +1,122 @@
+"""The networks that make scans: one code for anatomy and lesion, decoded to whichever contrast is named.
+
+After Qu et al. 2020, sections 2.4 to 2.6. There are no skip connections: all that a scan shows went through
+the code, which is the same for every contrast. That is what registers them to each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from napari_mrsynth.systems.lesiongan.layers import down, start, up
+
+LABEL_SHARE = 0.2
+"""How much of the fused image is lesion label; the rest is the structural feature map."""
+
+
+class ScansNetwork(nn.Module):
+    """Encoders of fused images and of scans to one code, and a decoder conditioned on the contrast.
+
+    Parameters
+    ----------
+    contrasts : sequence of str
+        What is made, and what can be translated.
+    classes : sequence of int
+        The lesion classes' numbers in label maps, without the background.
+    widths : sequence of int
+        Channels per level, each at half the resolution of the one before. With `pack` the first is at 1/2.
+    depth : int
+        Convolutions per level.
+    pack : bool
+        Whether 2x2 voxels become channels first: the same image, a quarter of the work.
+    groups : int
+        Of the normalisations; 0 for instance normalisation.
+    output : ``softplus`` or ``sigmoid``
+        What keeps intensities from being negative; the sigmoid is published.
+    ceiling : float
+        What the sigmoid is multiplied by: the paper scales scans to 0..1, here their foreground's mean is 1.
+    output_norm : bool
+        Instance normalisation before it, as published: every slice then has the same mean and spread.
+    initial : ``he`` or ``mean``
+        ``mean`` is published; see :func:`napari_mrsynth.systems.lesiongan.layers.start`.
+
+    Attributes
+    ----------
+    inputs, outputs : tuple of str
+        Both the contrasts.
+    multiple : int
+        H and W must be multiples of it.
+    """
+
+    neighbours = 0
+
+    def __init__(
+        self,
+        contrasts: Sequence[str],
+        classes: Sequence[int],
+        *,
+        widths: Sequence[int] = (48, 96),
+        depth: int = 2,
+        pack: bool = True,
+        groups: int = 8,
+        output: str = "softplus",
+        ceiling: float = 6.0,
+        output_norm: bool = False,
+        initial: str = "he",
+    ) -> None:
+        super().__init__()
+        if not contrasts or len(set(contrasts)) != len(contrasts):
+            raise ValueError(f"contrasts are one or more different names, not {list(contrasts)}")
+        if not classes or len(set(classes)) != len(classes):
+            raise ValueError(f"classes are one or more different numbers, not {list(classes)}")
+        if output not in ("softplus", "sigmoid"):
+            raise ValueError(f"output {output!r} is neither 'softplus' nor 'sigmoid'")
+        self.inputs = self.outputs = tuple(contrasts)
+        self.classes = tuple(int(value) for value in classes)
+        packed = 2 if pack else 1
+        self.multiple = packed * 2 ** (len(widths) - 1)
+        self.pack: nn.Module = nn.PixelUnshuffle(2) if pack else nn.Identity()
+        self.unpack: nn.Module = nn.PixelShuffle(2) if pack else nn.Identity()
+        per_image = packed**2
+        self.of_fused = nn.Sequential(*down((1 + len(self.classes)) * per_image, widths, depth, groups))
+        self.of_scan = nn.Sequential(*down(per_image, widths, depth, groups))
+        self.join = nn.Conv2d(widths[-1] + len(self.outputs), widths[-1], 1)
+        self.decoder = nn.Sequential(*up(widths, depth, per_image, groups))
+        self.finish: nn.Module = nn.InstanceNorm2d(1) if output_norm else nn.Identity()
+        self.bend: nn.Module = nn.Softplus() if output == "softplus" else nn.Sigmoid()
+        self.ceiling = 1.0 if output == "softplus" else ceiling
+        start(self, initial)
+
+    def encode_fused(self, structure: Tensor, label: Tensor) -> Tensor:
+        """Map a structural feature map (B, 1, H, W) and a one-hot label (B, 1 + class, H, W) to a code."""
+        code: Tensor = self.of_fused(self.pack(fused(structure, label)))
+        return code
+
+    def encode(self, scan: Tensor) -> Tensor:
+        """Map slices of any one contrast, (B, 1, H, W), to their code."""
+        code: Tensor = self.of_scan(self.pack(scan))
+        return code
+
+    def decode(self, code: Tensor, contrast: str) -> Tensor:
+        """Map a code to slices of a contrast, (B, 1, H, W) float32, not negative."""
+        named = code.new_zeros(len(code), len(self.outputs), *code.shape[-2:])
+        named[:, self.outputs.index(contrast)] = 1
+        made = self.decoder(self.join(torch.cat([code, named], dim=1)))
+        scan: Tensor = self.ceiling * self.bend(self.finish(self.unpack(made).float()))
+        return scan
+
+
+def fused(structure: Tensor, label: Tensor) -> Tensor:
+    r"""Return the fusion of anatomy and lesion, (B, 1 + class, H, W): :math:`0.2\,l_c + 0.8\,f`.
+
+    Parameters
+    ----------
+    structure : Tensor, (B, 1, H, W)
+        The structural feature map f, 0 or 1.
+    label : Tensor, (B, 1 + class, H, W)
+        One-hot, the background first.
+    """
+    return LABEL_SHARE * label + (1 - LABEL_SHARE) * structure
