@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton
 
 from napari_mrsynth.gui.presenter import Presenter
 from napari_mrsynth.gui.questions import QtQuestions, Questions
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
 from napari_mrsynth.gui.widgets.load_bar import LoadBar
 from napari_mrsynth.gui.widgets.make_panel import MakePanel
 from napari_mrsynth.gui.widgets.model_panel import ModelPanel
-from napari_mrsynth.gui.widgets.pieces import heading, rule
+from napari_mrsynth.gui.widgets.pieces import heading
 from napari_mrsynth.gui.widgets.run_bar import RunBar
 from napari_mrsynth.gui.widgets.study_table import StudyTable
-from napari_mrsynth.gui.widgets.style import style_sheet
 from napari_mrsynth.gui.widgets.view_bar import ViewBar
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.session import SynthesisSession
 
 
-class SynthesisDock(QWidget):
+class SynthesisDock(DockFrame):
     """Open a patient, switch contrasts on and off, make the missing ones, save them.
 
     Parameters
@@ -48,11 +48,8 @@ class SynthesisDock(QWidget):
         session: SynthesisSession | None = None,
         questions: Questions | None = None,
     ) -> None:
-        super().__init__()
-        self.setObjectName("synthesis")
+        super().__init__(napari_viewer, "synthesis")
         self.setAcceptDrops(True)
-        self.setMinimumWidth(340)
-        self._viewer = napari_viewer
         self.patient = QLabel("Synthesis")
         self.patient.setObjectName("patient")
         self.patient.setSizePolicy(
@@ -74,15 +71,7 @@ class SynthesisDock(QWidget):
         self.load = LoadBar(self.presenter.session.parts.samples())
         self._lay_out()
         self.presenter.connect()
-        self._dress()
-        napari_viewer.events.theme.connect(self._dress)
-        presenter, dress = self.presenter, self._dress
-
-        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
-            presenter.disconnect()
-            napari_viewer.events.theme.disconnect(dress)
-
-        self.destroyed.connect(let_go)
+        self.come_alive(self.presenter.disconnect)
 
     @property
     def session(self) -> SynthesisSession:
@@ -104,18 +93,12 @@ class SynthesisDock(QWidget):
             event.acceptProposedAction()
             self.presenter.open(paths)
 
-    def _dress(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
     def _lay_out(self) -> None:
         title = QHBoxLayout()
         title.addWidget(self.patient, 1)
         title.addWidget(self.notes)
         title.addWidget(self.close_patient)
-        inside = QWidget()
-        sections = QVBoxLayout(inside)
-        sections.setContentsMargins(8, 6, 8, 6)
-        sections.setSpacing(6)
+        sections = self.frame(self.run)
         sections.addLayout(title)
         sections.addWidget(self.load)
         for name, piece in (
@@ -127,20 +110,6 @@ class SynthesisDock(QWidget):
             sections.addWidget(heading(name))
             sections.addWidget(piece)
         sections.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(8, 6, 8, 8)
-        foot.addWidget(self.run)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
-        whole.addWidget(rule())
-        whole.addLayout(foot)
 
 
 def _paths_of(event: QDropEvent) -> list[Path]:

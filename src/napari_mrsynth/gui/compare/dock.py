@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
-    QFrame,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -30,9 +28,9 @@ from napari_mrsynth.gui.compare.questions import CompareQuestions, QtCompareQues
 from napari_mrsynth.gui.compare.table import FiguresTable
 from napari_mrsynth.gui.compare.ways_bar import WaysBar
 from napari_mrsynth.gui.executor import QtExecutor
-from napari_mrsynth.gui.widgets.pieces import heading, muted, rule
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
+from napari_mrsynth.gui.widgets.pieces import heading, muted
 from napari_mrsynth.gui.widgets.run_bar import RunBar
-from napari_mrsynth.gui.widgets.style import style_sheet
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.session.job import Executor
 
 
-class CompareDock(QWidget):
+class CompareDock(DockFrame):
     """Look at predictions and their truth in several ways, measure them, go where they differ most.
 
     Parameters
@@ -66,10 +64,7 @@ class CompareDock(QWidget):
         executor: Executor | None = None,
         questions: CompareQuestions | None = None,
     ) -> None:
-        super().__init__()
-        self.setObjectName("compare")
-        self.setMinimumWidth(360)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "compare", 360)
         self.choices = ChoicePanel()
         self.ways = WaysBar()
         self.end = QToolButton()
@@ -100,16 +95,7 @@ class CompareDock(QWidget):
         )
         self.inside_presenter = InsidePresenter(self.inside, napari_viewer, executor)
         self.presenter.connect()
-        self._dress()
-        napari_viewer.events.theme.connect(self._dress)
-        presenter, inside, dress = self.presenter, self.inside_presenter, self._dress
-
-        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
-            inside.let_go()
-            presenter.disconnect()
-            napari_viewer.events.theme.disconnect(dress)
-
-        self.destroyed.connect(let_go)
+        self.come_alive(self.inside_presenter.let_go, self.presenter.disconnect)
 
     def show_results(self, *, running: bool) -> None:
         """Show the part that needs a comparison, or hide it."""
@@ -132,14 +118,8 @@ class CompareDock(QWidget):
         """Wide enough for a table of four columns."""
         return QSize(430, 900)
 
-    def _dress(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
     def _lay_out(self) -> None:
-        inside = QWidget()
-        sections = QVBoxLayout(inside)
-        sections.setContentsMargins(8, 6, 8, 6)
-        sections.setSpacing(6)
+        sections = self.frame(self.run)
         sections.addWidget(heading("Compare"))
         sections.addWidget(self.choices)
         title = QHBoxLayout()
@@ -168,17 +148,3 @@ class CompareDock(QWidget):
         sections.addWidget(heading("Look inside"))
         sections.addWidget(self.inside)
         sections.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(8, 6, 8, 8)
-        foot.addWidget(self.run)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
-        whole.addWidget(rule())
-        whole.addLayout(foot)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize
 
 from napari_mrsynth.gui.lesions.paint_panel import PaintPanel
 from napari_mrsynth.gui.lesions.presenter import LesionPresenter
 from napari_mrsynth.gui.lesions.stamp_panel import StampPanel
 from napari_mrsynth.gui.structure.questions import QtStructureQuestions, StructureQuestions
-from napari_mrsynth.gui.widgets.pieces import rule
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
 from napari_mrsynth.gui.widgets.run_bar import RunBar
-from napari_mrsynth.gui.widgets.style import style_sheet
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.lesions.session import LesionSession
 
 
-class LesionDock(QWidget):
+class LesionDock(DockFrame):
     """Paint lesions into a patient's brain, stamp real ones, save the labels.
 
     Parameters
@@ -43,10 +41,7 @@ class LesionDock(QWidget):
         session: LesionSession | None = None,
         questions: StructureQuestions | None = None,
     ) -> None:
-        super().__init__()
-        self.setObjectName("lesions")
-        self.setMinimumWidth(340)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "lesions")
         self.paint = PaintPanel()
         self.stamp = StampPanel()
         self.run = RunBar()
@@ -58,15 +53,7 @@ class LesionDock(QWidget):
             self, napari_viewer, session, questions or QtStructureQuestions(self)
         )
         self.presenter.connect()
-        self._dress()
-        napari_viewer.events.theme.connect(self._dress)
-        presenter, dress = self.presenter, self._dress
-
-        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
-            presenter.disconnect()
-            napari_viewer.events.theme.disconnect(dress)
-
-        self.destroyed.connect(let_go)
+        self.come_alive(self.presenter.disconnect)
 
     @property
     def session(self) -> LesionSession:
@@ -77,28 +64,8 @@ class LesionDock(QWidget):
         """High enough for all of it."""
         return QSize(376, 860)
 
-    def _dress(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
     def _lay_out(self) -> None:
-        inside = QWidget()
-        sections = QVBoxLayout(inside)
-        sections.setContentsMargins(8, 6, 8, 6)
-        sections.setSpacing(6)
+        sections = self.frame(self.run)
         sections.addWidget(self.paint)
         sections.addWidget(self.stamp)
         sections.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(8, 6, 8, 8)
-        foot.addWidget(self.run)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
-        whole.addWidget(rule())
-        whole.addLayout(foot)

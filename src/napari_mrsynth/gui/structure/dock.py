@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.structure.panel import StructurePanel
 from napari_mrsynth.gui.structure.presenter import StructurePresenter
 from napari_mrsynth.gui.structure.questions import QtStructureQuestions, StructureQuestions
-from napari_mrsynth.gui.widgets.pieces import muted, rule
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
+from napari_mrsynth.gui.widgets.pieces import muted
 from napari_mrsynth.gui.widgets.run_bar import RunBar
-from napari_mrsynth.gui.widgets.style import style_sheet
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.structure.session import StructureSession
 
 
-class StructureDock(QWidget):
+class StructureDock(DockFrame):
     """Look at a scan's structural feature map, keep it as a layer, save it.
 
     Parameters
@@ -42,10 +41,7 @@ class StructureDock(QWidget):
         session: StructureSession | None = None,
         questions: StructureQuestions | None = None,
     ) -> None:
-        super().__init__()
-        self.setObjectName("structure")
-        self.setMinimumWidth(320)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "structure", 320)
         self.panel = StructurePanel()
         self.run = RunBar()
         self.run.run.setText("Keep as layer")
@@ -56,15 +52,7 @@ class StructureDock(QWidget):
             self, napari_viewer, session, questions or QtStructureQuestions(self)
         )
         self.presenter.connect()
-        self._dress()
-        napari_viewer.events.theme.connect(self._dress)
-        presenter, dress = self.presenter, self._dress
-
-        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
-            presenter.disconnect()
-            napari_viewer.events.theme.disconnect(dress)
-
-        self.destroyed.connect(let_go)
+        self.come_alive(self.presenter.disconnect)
 
     @property
     def session(self) -> StructureSession:
@@ -80,17 +68,10 @@ class StructureDock(QWidget):
         """Wide enough for the sliders."""
         return QSize(360, 560)
 
-    def _dress(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
     def _lay_out(self) -> None:
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(8, 6, 8, 8)
-        whole.setSpacing(6)
-        whole.addWidget(self.panel)
-        whole.addWidget(
+        sections = self.frame(self.run)
+        sections.addWidget(self.panel)
+        sections.addWidget(
             muted("Edges of a scan as a 0/1 map: the anatomy that a generator can draw any contrast from.")
         )
-        whole.addStretch(1)
-        whole.addWidget(rule())
-        whole.addWidget(self.run)
+        sections.addStretch(1)
