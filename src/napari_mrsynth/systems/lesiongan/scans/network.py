@@ -58,7 +58,7 @@ class ScansNetwork(nn.Module):
         contrasts: Sequence[str],
         classes: Sequence[int],
         *,
-        widths: Sequence[int] = (48, 96),
+        widths: Sequence[int] = (32, 64),
         depth: int = 2,
         pack: bool = True,
         groups: int = 8,
