@@ -102,6 +102,9 @@ def test_crops_carry_the_labels_of_their_voxels_and_come_from_lesions_as_often_a
     first = always[0]["slices"]
     assert first.shape == (4, 3, 12, 12)
     assert set(first[2:].unique().tolist()) == {0.0, 1.0}
+    assert first[2].any()
+    assert first[3].any()
+    assert not (first[2] * first[3]).any()  # core and rim
     assert torch.equal(always[7]["slices"], always[7]["slices"])
     flair = torch.cat([always[i]["slices"][1][always[i]["slices"][2:].any(dim=0)] for i in range(5)])
     assert flair.mean() > always[0]["slices"][1].mean()  # lesions are bright in the phantom's FLAIR
