@@ -6,6 +6,7 @@ Run it under a display: ``xvfb-run -a -s "-screen 0 1600x1000x24" python docs/ma
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from typing import Any
 
 import napari
 import numpy as np
-from qtpy.QtCore import QEventLoop, QTimer
+import yaml
+from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_mrsynth.gui import samples, scene
@@ -22,7 +24,10 @@ from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.io import write_volume
+from napari_mrsynth.samples import digital_brain
 from napari_mrsynth.session.status import State
+
+COHORT_CONTRASTS = ("T1w", "T2w", "FLAIR")
 
 
 class Camera:
@@ -188,11 +193,98 @@ def photograph_compare(folder: Path, theme: str) -> None:
     camera.viewer.close()
 
 
+class Chosen:
+    """A user who has chosen a folder or file before being asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def folder(self, title: str) -> Path:
+        """Give it as the folder."""
+        return self.path
+
+    def configuration(self) -> Path:
+        """Give it as the configuration."""
+        return self.path
+
+
+def write_cohort(root: Path) -> None:
+    """Write two digital brains, one with a lesion, as folders of T1w, T2w and FLAIR."""
+    for seed in range(2):
+        found = digital_brain(lesion=bool(seed), seed=seed)
+        for volume in found.volumes:
+            if volume.contrast in COHORT_CONTRASTS:
+                name = f"brain{seed}_{volume.contrast}.nii.gz"
+                write_volume(root / f"brain{seed}" / name, volume)
+
+
+def small_configuration(path: Path, cache: Path) -> Path:
+    """Write a configuration that trains a small network at 2 mm in a minute."""
+    names = list(COHORT_CONTRASTS)
+    widths = {"latent": 4, "encoder_widths": [8, 16], "decoder_widths": [8, 16]}
+    shape = {"neighbours": 0, "encoder": "residual", "decoder": "residual", "fusion": "max-mean-spread"}
+    settings = {
+        "system": "anysubset",
+        "data": {"root": "", "contrasts": names, "spacing_mm": 2.0, "cache": str(cache)},
+        "network": {"name": "anysubset", "inputs": names, "outputs": names, **widths, **shape},
+        "objective": {"subsets": "random", "balanced": True},
+        "optim": {"steps": 400, "batch": 4, "crop": 64, "lr": 3.0e-3, "warmup": 10, "ema": 0.9},
+        "run": {"checkpoint_every": 20, "log_every": 1},
+        "card": {"id": "small", "title": "A small network on digital brains"},
+    }
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+def photograph_training(folder: Path, theme: str) -> None:
+    """Fine-tune on two digital brains, train on them, pause; nothing is left among the user's models."""
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        os.environ["XDG_DATA_HOME"] = str(home / "data")
+        write_cohort(home / "cohort")
+        camera = Camera(folder, theme, "Training", "training-")
+        os.environ["XDG_CACHE_HOME"] = str(home / "cache")  # of the trainings; napari's own has its icons
+        dock, session = camera.dock, camera.dock.session
+        user = dock.presenter.questions = Chosen(home)
+        camera.take("empty")
+        for name in ("brain0", "brain1"):
+            user.path = home / "cohort" / name
+            dock.tune.add.click()
+            camera.live(lambda: not session.busy)
+        dock.tune.steps.setValue(20)
+        camera.take("ready")
+        dock.controls.start.click()
+        camera.live(lambda: len(session.losses) > 3 or not session.running, seconds=600)
+        camera.take("running")
+        camera.live(lambda: not session.busy, seconds=600)
+        camera.take("done")
+        dock.modes.setCurrentIndex(1)
+        user.path = small_configuration(home / "small.yaml", home / "prepared")
+        dock.train.other.click()
+        user.path = home / "cohort"
+        dock.train.folder.click()
+        camera.live(lambda: not session.busy)
+        dock.train.check.setValue(20)
+        dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+        dock.controls.start.click()
+        camera.live(lambda: len(session.errors) > 3 or not session.running, seconds=600)
+        camera.take("scratch")
+        dock.controls.pause.click()
+        camera.live(lambda: not session.running, seconds=600)
+        camera.take("paused")
+        user.path = home / "prepared" / "nobody"
+        dock.train.folder.click()
+        camera.live(lambda: not session.busy)
+        camera.take("error")
+        camera.viewer.close()
+
+
 SERIES = {
     "synthesis": photograph,
     "compare": photograph_compare,
     "structure": photograph_structure,
     "lesions": photograph_lesions,
+    "training": photograph_training,
 }
 
 

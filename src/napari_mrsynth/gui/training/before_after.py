@@ -19,7 +19,6 @@ class BeforeAfter(QTableWidget):
         self.setHorizontalHeaderLabels(HEADERS)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setAlternatingRowColors(True)
         self.setMinimumHeight(150)
         self.setAccessibleName("Error before and after")
         self.setToolTip("Normalised mean squared error over the brain, on what was kept aside")

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_mrsynth.gui.training.narrow_combo import narrow_combo
 from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.widgets.pieces import heading, muted
@@ -37,21 +38,22 @@ class FineTunePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = _combo("Model", "The model that is adapted; it is not changed itself")
+        self.model = narrow_combo("Model", "The model that is adapted; it is not changed itself")
         self.patients = PatientList()
-        self.add = QPushButton("Add a folder…")
+        self.add = QPushButton("Add folder…")
         self.add.setToolTip("A folder with the scans of one patient")
         self.take = QPushButton("Take the open patient")
         self.take.setToolTip("The patient of the Synthesis dock, with its names and alignment")
+        self.take.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.remove = QPushButton("Remove")
         self.remove.setToolTip("Take the selected patient off the list; nothing is deleted")
-        self.parts = _combo("What learns", "Decoder only: how scans are understood stays as it was")
+        self.parts = narrow_combo("What learns", "Decoder only: how scans are understood stays as it was")
         for text, part in _PARTS:
             self.parts.addItem(text, part)
         self.steps = QSpinBox()
         self.steps.setRange(1, 100_000)
         self.steps.setValue(200)
-        self.steps.setAccessibleName("Steps")
+        self.steps.setAccessibleName("Optimiser steps")
         self.name = QLineEdit()
         self.name.setPlaceholderText("made up if left empty")
         self.name.setAccessibleName("Name of the new model")
@@ -93,8 +95,8 @@ class FineTunePanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Model", self.model)
         buttons = QHBoxLayout()
-        for button in (self.add, self.take, self.remove):
-            buttons.addWidget(button)
+        for button, share in ((self.add, 0), (self.take, 1), (self.remove, 0)):
+            buttons.addWidget(button, share)
         how = QFormLayout()
         how.setContentsMargins(0, 0, 0, 0)
         how.addRow("What learns", self.parts)
@@ -109,12 +111,3 @@ class FineTunePanel(QWidget):
         whole.addLayout(buttons)
         whole.addWidget(self.aside)
         whole.addLayout(how)
-
-
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
-    return combo

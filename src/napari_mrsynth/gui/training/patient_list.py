@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_mrsynth.gui.training.patients import Patient
+from napari_mrsynth.session.rows import in_field_order
 
 _NAME, _HAS = 0, 1
 
@@ -35,9 +36,8 @@ class PatientList(QTreeWidget):
         self.setHeaderLabels(["Held out" if held_out else "Patient", "Scans"])
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setAlternatingRowColors(True)
         self.setMinimumHeight(96)
-        self.setMaximumHeight(170)
+        self.setMaximumHeight(150)
         self.setAccessibleName("Patients")
         header = self.header()
         if header is not None:
@@ -70,7 +70,11 @@ class PatientList(QTreeWidget):
             Ids that are ticked.
         """
         rows = [
-            (patient.id, f"left out: {reason}" if reason else ", ".join(patient.contrasts), not reason)
+            (
+                patient.id,
+                f"left out: {reason}" if reason else ", ".join(in_field_order(patient.contrasts)),
+                not reason,
+            )
             for patient, reason in zip(patients, reasons, strict=True)
         ]
         if rows == self._rows:  # a tick must not rebuild the list whose tick is being told

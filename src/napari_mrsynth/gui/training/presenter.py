@@ -54,7 +54,7 @@ class TrainingPresenter:
     ) -> None:
         self._dock = dock
         self._viewer = viewer
-        self._questions = questions
+        self.questions = questions
         self.session = session or TrainingSession(QtProcess(), QtExecutor())
         self.store = BundleStore()
         self._configurations = shipped()
@@ -116,7 +116,7 @@ class TrainingPresenter:
             text += "It can go on from its last checkpoint later: start it again with the same settings."
         else:
             text += "Nothing of it is kept."
-        leave = self._questions.confirm("A training is running", text, "Stop the training")
+        leave = self.questions.confirm("A training is running", text, "Stop the training")
         if leave:
             self.session.close()
         return leave
@@ -137,7 +137,7 @@ class TrainingPresenter:
             self.session.report(error)
 
     def _add_folder(self) -> None:
-        folder = self._questions.folder("A folder with one patient's scans")
+        folder = self.questions.folder("A folder with one patient's scans")
         if folder is not None:
             self.session.add([folder])
 
@@ -148,12 +148,12 @@ class TrainingPresenter:
         self.session.take(open_.study)
 
     def _choose_data(self) -> None:
-        folder = self._questions.folder("A folder that holds a folder per patient")
+        folder = self.questions.folder("A folder that holds a folder per patient")
         if folder is not None:
             self.session.look_through(folder)
 
     def _open_configuration(self) -> None:
-        path = self._questions.configuration()
+        path = self.questions.configuration()
         if path is not None:
             self._configurations.append(Configuration.read(path))
             self._choose_configuration(len(self._configurations) - 1)
@@ -226,8 +226,9 @@ class TrainingPresenter:
         dock.train.show_patients(session.root, session.cohort, dock.train.patients.ticked)
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
-        again = " An interrupted run is there: Start goes on with it." if folder.is_dir() and name else ""
-        dock.train.where.setText(f"Log, checkpoints and pictures: {folder}.{again}" if name else "")
+        again = f" A run “{name}” is there: Start goes on with it." if folder.is_dir() and name else ""
+        dock.train.where.setText(f"Log, checkpoints and pictures go into a run folder.{again}")
+        dock.train.where.setToolTip(str(folder))
         self._show_said(session.said)
 
     def _show_said(self, said: Said) -> None:
@@ -258,9 +259,15 @@ class TrainingPresenter:
         dock.controls.show_said(said, can_start=able, can_pause=train, can_resume=session.can_resume)
 
     def _show_figures(self) -> None:
-        session = self.session
-        self._dock.curve.show_curves(session.losses, session.errors, session.steps)
-        self._dock.sample.show_picture(session.sample)
+        session, dock = self.session, self._dock
+        tuning = session.mode is Mode.FINE_TUNE
+        if isinstance(session.task, FineTuneTask if tuning else TrainTask):
+            dock.curve.show_curves(session.losses, session.errors, session.steps)
+            dock.sample.show_picture(session.sample)
+        else:  # what is known is of the other kind of training
+            dock.curve.show_curves((), (), 0)
+            dock.sample.show_picture(None)
+        dock.result.setVisible(tuning and dock.result.rowCount() > 0)
 
     def _show_result(self, report: Any) -> None:
         self._dock.result.show_rows(telling.rows_of(report))

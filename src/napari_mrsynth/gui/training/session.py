@@ -105,6 +105,7 @@ class TrainingSession:
     def choose(self, mode: Mode) -> None:
         """Choose what is to be done."""
         self.mode = mode
+        self.figures_changed.emit()
         if not self.busy:
             self._say(self.situation())
 

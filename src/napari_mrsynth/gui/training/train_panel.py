@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.configurations import Configuration
-from napari_mrsynth.gui.training.finetune_panel import _combo
+from napari_mrsynth.gui.training.narrow_combo import narrow_combo
 from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.widgets.pieces import heading, muted
@@ -29,16 +29,20 @@ class TrainPanel(QWidget):
         self.folder.setToolTip("A folder that holds a folder per patient")
         self.patients = PatientList(held_out=True)
         self.about = muted()
-        self.configuration = _combo(
+        self.configuration = narrow_combo(
             "Configuration", "Network, losses and everything else; can be a file of yours"
         )
+        self.configuration.setMinimumContentsLength(6)
         self.other = QPushButton("File…")
         self.other.setToolTip("A configuration of your own (YAML)")
         self.contrasts = QLineEdit()
         self.contrasts.setAccessibleName("Contrasts")
         self.contrasts.setToolTip("What every patient must have; any names, separated by commas")
         self.steps = _spin("Steps", 1, 10_000_000)
-        self.check = _spin("Look at those held out every … steps", 1, 1_000_000)
+        self.check = _spin("Check the held-out patients every … steps", 1, 1_000_000)
+        self.check.setToolTip(
+            "How often the error on the held-out patients is measured, and slices are drawn"
+        )
         self.checkpoint = _spin("Checkpoint every … steps", 1, 1_000_000)
         self.checkpoint.setToolTip("A pause waits for the next checkpoint")
         self.name = QLineEdit()
@@ -102,8 +106,8 @@ class TrainPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Configuration", chosen)
         form.addRow("Contrasts", self.contrasts)
-        form.addRow("Steps", self.steps)
-        form.addRow("Look at held out every", self.check)
+        form.addRow("Length", self.steps)
+        form.addRow("Check every", self.check)
         form.addRow("Checkpoint every", self.checkpoint)
         form.addRow("Name", self.name)
         whole = QVBoxLayout(self)
@@ -122,4 +126,5 @@ def _spin(name: str, least: int, most: int) -> QSpinBox:
     spin = QSpinBox()
     spin.setRange(least, most)
     spin.setAccessibleName(name)
+    spin.setSuffix(" steps")
     return spin
