@@ -63,7 +63,6 @@ class Controls(QWidget):
         """Show how things stand, and offer what can be done."""
         working = said.phase in _WORKING
         self.start.setEnabled(can_start and not working)
-        self.start.setText("Start anew" if can_resume else "Start")
         self.resume.setVisible(can_resume)
         self.pause.setVisible(can_pause and not can_resume)
         self.pause.setEnabled(said.phase is Phase.RUNNING)
