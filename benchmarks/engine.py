@@ -26,7 +26,7 @@ from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.imaging import Study
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.preprocess.normalise import fit
-from napari_mrsynth.preprocess.study import build_study, unseen
+from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.synthesis import Engine, Request, Result
 from napari_mrsynth.synthesis.device import bfloat16_units
 from napari_mrsynth.synthesis.result import peak_rss_bytes
@@ -38,9 +38,7 @@ PLAIN_BATCH = 8
 def main() -> None:
     args = _arguments()
     torch.set_num_threads(args.threads)
-    study = unseen(
-        load_study(args.data), [args.want]
-    )  # the truth has no part in the brain mask, as in the engine
+    study = load_study(args.data, without=args.want)
     store = BundleStore()
     used = tuple(args.use.split(","))
     card = store.get(args.bundle).card if args.bundle else store.default(used, [args.want])
@@ -93,18 +91,18 @@ def main() -> None:
     print(json.dumps(report) if args.json else table(report))
 
 
-def load_study(data: str) -> Study:
-    """Read a patient's folder, or make the digital brain for ``sample``."""
+def load_study(data: str, without: str) -> Study:
+    """Read a patient's folder, or make the digital brain for ``sample``, without one of its contrasts."""
     if data == "sample":
         from napari_mrsynth.samples import digital_brain
 
-        return build_study(list(digital_brain()), name="digital-brain")
+        volumes = list(digital_brain())
+        return build_study([v for v in volumes if v.contrast != without], name="digital-brain")
     from napari_mrsynth.io import read_patient
 
     files = read_patient(data)
-    return build_study(
-        [volume for volume in files.volumes if volume.contrast], name=files.name, mask=files.mask
-    )
+    scans = [volume for volume in files.volumes if volume.contrast not in ("", None, without)]
+    return build_study(scans, name=files.name, mask=files.mask)
 
 
 def finish(engine: Engine, study: Study, request: Request) -> Result:

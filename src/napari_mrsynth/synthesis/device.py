@@ -38,8 +38,8 @@ def choose(device: str = "auto", precision: str = "auto") -> DevicePlan:
     """Choose a device and a precision, or check the ones that were asked for.
 
     A processor computes in float32 unless it has instructions for bfloat16 (AMX, AVX-512 BF16): measured
-    with them, convolutions run twice as fast or better; without them, bfloat16 is slower. It takes one slice
-    per pass, which its caches can hold, and one pass per core.
+    with them, convolutions run twice as fast or better; without them, bfloat16 is slower. It takes two slices
+    per pass (with one, the calls themselves weigh more; many do not fit its caches), one pass per core.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _on_cpu(precision: str, because: str) -> DevicePlan:
     else:
         units = "without bfloat16 instructions, fp32 is fastest"
     workers = min(torch.get_num_threads(), MOST_WORKERS)
-    return DevicePlan("cpu", precision, f"processor {units}: {because}", batch=1, workers=workers)
+    return DevicePlan("cpu", precision, f"processor {units}: {because}", batch=2, workers=workers)
 
 
 def _require_cuda(device: str, available: bool, count: int) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.before_after import BeforeAfter
 from napari_mrsynth.gui.training.controls import Controls
@@ -20,8 +20,8 @@ from napari_mrsynth.gui.training.presenter import TrainingPresenter
 from napari_mrsynth.gui.training.questions import QtTrainingQuestions, TrainingQuestions
 from napari_mrsynth.gui.training.sample_view import SampleView
 from napari_mrsynth.gui.training.train_panel import TrainPanel
-from napari_mrsynth.gui.widgets.pieces import heading, rule
-from napari_mrsynth.gui.widgets.style import style_sheet
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
+from napari_mrsynth.gui.widgets.pieces import heading
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.training.session import TrainingSession
 
 
-class TrainingDock(QWidget):
+class TrainingDock(DockFrame):
     """Fine-tune a model on a few scans, or train one, and watch it.
 
     Parameters
@@ -48,10 +48,7 @@ class TrainingDock(QWidget):
         session: TrainingSession | None = None,
         questions: TrainingQuestions | None = None,
     ) -> None:
-        super().__init__()
-        self.setObjectName("training")
-        self.setMinimumWidth(340)
-        self._viewer = napari_viewer
+        super().__init__(napari_viewer, "training")
         self._home = ""
         self.tune = FineTunePanel()
         self.train = TrainPanel()
@@ -65,15 +62,7 @@ class TrainingDock(QWidget):
             self, napari_viewer, session, questions or QtTrainingQuestions(self)
         )
         self.presenter.connect()
-        self._dress()
-        napari_viewer.events.theme.connect(self._dress)
-        presenter, dress = self.presenter, self._dress
-
-        def let_go() -> None:  # a function: the dock's own methods are gone when it is destroyed
-            presenter.disconnect()
-            napari_viewer.events.theme.disconnect(dress)
-
-        self.destroyed.connect(let_go)
+        self.come_alive(self.presenter.disconnect)
 
     @property
     def session(self) -> TrainingSession:
@@ -116,9 +105,6 @@ class TrainingDock(QWidget):
         if self.parentWidget() is None and not self.presenter.may_leave() and window is not None:
             window.add_dock_widget(self, name=self._home, area="right")
 
-    def _dress(self, event: object = None) -> None:
-        self.setStyleSheet(style_sheet(self._viewer.theme))
-
     def _lay_out(self) -> None:
         for panel, name in ((self.tune, "Fine-tune on my scans"), (self.train, "Train from scratch")):
             page = QWidget()
@@ -127,27 +113,10 @@ class TrainingDock(QWidget):
             inside.addWidget(panel)
             inside.addStretch(1)
             self.modes.addTab(page, name)
-        inside = QWidget()
-        sections = QVBoxLayout(inside)
-        sections.setContentsMargins(8, 6, 8, 6)
-        sections.setSpacing(6)
+        sections = self.frame(self.controls)
         sections.addWidget(self.modes)
         sections.addWidget(heading("Progress"))
         sections.addWidget(self.curve)
         sections.addWidget(self.sample)
         sections.addWidget(self.result)
         sections.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidget(inside)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        foot = QVBoxLayout()
-        foot.setContentsMargins(8, 6, 8, 8)
-        foot.addWidget(self.controls)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(0)
-        whole.addWidget(scroll, 1)
-        whole.addWidget(rule())
-        whole.addLayout(foot)
