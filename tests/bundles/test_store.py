@@ -63,6 +63,15 @@ def test_the_default_can_do_the_work_and_is_the_most_general(tmp_path: Path) -> 
         store.default(["T1w"], ["DWI"])
 
 
+def test_a_segmenter_is_listed_but_never_asked_for_a_scan(tmp_path: Path) -> None:
+    a_bundle(tmp_path, id="lesions", system="segmenter", outputs=("T2w", "FLAIR"))
+    a_bundle(tmp_path, id="tiny", outputs=("T2w",))
+    store = BundleStore([tmp_path])
+    assert [card.id for card in store.cards()] == ["lesions", "tiny"]
+    assert [card.id for card in store.synthesisers()] == ["tiny"]
+    assert store.default(["T1w"], ["T2w"]).id == "tiny"
+
+
 def test_an_empty_store_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no model here"):
         BundleStore([tmp_path]).default(["T1w"], ["T2w"])

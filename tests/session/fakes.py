@@ -47,6 +47,9 @@ class FakeStore:
     def cards(self) -> list[Card]:
         return self._cards
 
+    def synthesisers(self) -> list[Card]:
+        return self._cards
+
     def default(self, inputs: Sequence[str], wanted: Sequence[str]) -> Card:
         for each in self._cards:
             if each.explain(inputs, wanted) is None:

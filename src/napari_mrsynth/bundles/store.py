@@ -71,6 +71,12 @@ class BundleStore:
         """Return the cards of the usable bundles, by root, then by name."""
         return [bundle.card for bundle in self._found[0].values()]
 
+    def synthesisers(self) -> list[Card]:
+        """Return the cards of those that make scans; a segmenter, say, is a bundle too."""
+        from napari_mrsynth.systems.predictor import SYNTHESISERS
+
+        return [card for card in self.cards() if card.system in SYNTHESISERS]
+
     @property
     def problems(self) -> list[Problem]:
         """Folders with a card that cannot be used, and why."""
@@ -113,7 +119,7 @@ class BundleStore:
             If none can, with each model's reason.
         """
         inputs, wanted = tuple(inputs), tuple(wanted)
-        cards = self.cards()
+        cards = self.synthesisers()
         able = [card for card in cards if card.explain(inputs, wanted) is None]
         if able:
             return max(able, key=lambda card: (len(card.outputs), len(card.inputs)))

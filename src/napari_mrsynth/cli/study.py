@@ -45,7 +45,7 @@ def _makeable(files: PatientFiles) -> dict[str, str]:
 
     here = [volume.contrast for volume in files.volumes if volume.contrast]
     makeable: dict[str, str] = {}
-    for card in BundleStore().cards():
+    for card in BundleStore().synthesisers():
         inputs = [contrast for contrast in here if contrast in card.inputs]
         for contrast in card.outputs:
             if contrast not in here and card.explain(inputs, [contrast]) is None:

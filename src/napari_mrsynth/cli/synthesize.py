@@ -131,7 +131,7 @@ def _readable(
 ) -> tuple[str, ...]:
     """Return what is there, not wanted and read by the model (by the one that reads most, if it is open)."""
     here = [v.contrast for v in files.volumes if v.contrast and v.contrast not in wanted]
-    cards = store.cards() if bundle == AUTO else [store.get(bundle).card]
+    cards = store.synthesisers() if bundle == AUTO else [store.get(bundle).card]
     options = [tuple(name for name in here if name in c.inputs) for c in cards if set(wanted) <= {*c.outputs}]
     return max(options, key=len, default=()) or tuple(here)
 

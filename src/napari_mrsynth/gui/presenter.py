@@ -251,7 +251,8 @@ class Presenter:
     def _show_choices(self) -> None:
         self._show_rows()
         self._dock.make.show_rows(self.session.make_rows)
-        self._dock.model.show_models(self.session.store.cards(), self.session.choices, self.session.card)
+        models = self.session.store.synthesisers()
+        self._dock.model.show_models(models, self.session.choices, self.session.card)
 
     def _show_status(self, status: Status) -> None:
         dock = self._dock

@@ -47,7 +47,7 @@ class Plan:
     @property
     def offered(self) -> tuple[str, ...]:
         """The contrasts that the chosen model (or, when automatic, any model) can make."""
-        cards = self.store.cards()
+        cards = self.store.synthesisers()
         if self.choices.bundle != "auto":
             cards = [card for card in cards if card.id == self.choices.bundle]
         return in_field_order({contrast for card in cards for contrast in card.outputs})
@@ -66,11 +66,11 @@ class Plan:
     def card(self) -> Card | None:
         """The card of the model that would be used; None where there is none."""
         if self.choices.bundle != "auto":
-            return next((c for c in self.store.cards() if c.id == self.choices.bundle), None)
+            return next((c for c in self.store.synthesisers() if c.id == self.choices.bundle), None)
         try:
             return self.store.default(self.inputs, self.wanted)
         except MrsynthError:
-            return next(iter(self.store.cards()), None)
+            return next(iter(self.store.synthesisers()), None)
 
     @property
     def request(self) -> Request:
@@ -150,7 +150,7 @@ class Plan:
 
     def _usable(self, study: Study) -> Study:
         """Switch off, and note, what no model takes as an input; all stays on if nothing would be left."""
-        taken = {contrast for card in self.store.cards() for contrast in card.inputs}
+        taken = {contrast for card in self.store.synthesisers() for contrast in card.inputs}
         kept, others = study.active & taken, study.active - taken
         if not kept or not others:
             return study

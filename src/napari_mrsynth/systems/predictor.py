@@ -19,6 +19,9 @@ _PREDICTORS = {
     "lesion-scans": "napari_mrsynth.systems.lesiongan.scans.predictor:ScansPredictor",
 }
 
+SYNTHESISERS = tuple(_PREDICTORS)
+"""Systems whose bundles the engine can run."""
+
 
 class Predictor(Protocol):
     """A system ready to synthesise on one device.
