@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_mrsynth.errors import BundleError
 from napari_mrsynth.networks.blocks import fold_norms
-from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork, ResidualDecoder
+from napari_mrsynth.systems.loading import load_network
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -47,24 +46,7 @@ class AnySubsetPredictor:
     @classmethod
     def from_bundle(cls, bundle: Bundle, device: str = "cpu", precision: str = "fp32") -> AnySubsetPredictor:
         """Build the network that a card names and load the bundle's verified weights into it."""
-        card = bundle.card
-        params = {key: value for key, value in card.network.items() if key != "name"}
-        network = build(str(card.network.get("name", "")), params)
-        if not isinstance(network, AnySubsetNetwork):
-            raise BundleError(
-                f"The bundle {card.id!r} names the network {card.network.get('name')!r}, "
-                "which is not an any-subset network.",
-                hint="Its card is damaged; fetch the bundle again.",
-            )
-        try:
-            network.load_state_dict(bundle.state())
-        except RuntimeError as error:
-            first = str(error).strip().splitlines()[-1].strip()[:200]
-            raise BundleError(
-                f"The weights of {card.id!r} do not fit the network its card describes: {first}",
-                hint="Card and weights are of different versions; fetch the bundle again.",
-            ) from error
-        return cls(network, device, precision)
+        return cls(load_network(bundle, AnySubsetNetwork, "anysubset"), device, precision)
 
     @torch.inference_mode()
     def encode(self, contrast: str, slices: Tensor) -> Tensor:

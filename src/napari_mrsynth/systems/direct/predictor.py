@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_mrsynth.errors import BundleError, ContrastError
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.errors import ContrastError
 from napari_mrsynth.systems.direct.network import DirectNetwork
+from napari_mrsynth.systems.loading import load_network
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -46,22 +46,7 @@ class DirectPredictor:
         BundleError
             If the card names another kind of network, or the weights do not fit it.
         """
-        card = bundle.card
-        params = {key: value for key, value in card.network.items() if key != "name"}
-        network = build(str(card.network.get("name", "")), params)
-        if not isinstance(network, DirectNetwork):
-            raise BundleError(
-                f"The bundle {card.id!r} names the network {card.network.get('name')!r}, not a direct one.",
-                hint="Its card is damaged; fetch the bundle again.",
-            )
-        try:
-            network.load_state_dict(bundle.state())
-        except RuntimeError as error:
-            raise BundleError(
-                f"The weights of {card.id!r} do not fit the network its card describes.",
-                hint="Card and weights are of different versions; fetch the bundle again.",
-            ) from error
-        return cls(network, device, precision)
+        return cls(load_network(bundle, DirectNetwork, "direct"), device, precision)
 
     def encode(self, contrast: str, slices: Tensor) -> Tensor:
         """Return the slices (B, 1 + 2 neighbours, H, W) as they are, on the device."""
