@@ -65,11 +65,14 @@ class AnatomyPredictor:
         Drawn
             With ``structure`` and ``brain``, (A, R) uint8 of 0 and 1.
         """
-        return draw_closed(lambda attempt: self._attempt(seed, attempt), limit=limit, attempts=attempts)
+        return draw_closed(lambda attempt: self.attempt(seed, attempt), limit=limit, attempts=attempts)
 
     @torch.inference_mode()
-    def _attempt(self, seed: int, attempt: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return a map and its brain mask; edges outside the brain are left out."""
+    def attempt(self, seed: int, attempt: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Draw a seed's map of one attempt (from 0) and its brain mask, unfiltered, (A, R) of 0 and 1.
+
+        Edges outside the brain are left out.
+        """
         numbers = np.random.default_rng((seed, attempt)).standard_normal((1, self.network.code), np.float32)
         edges = (self.network.decode(torch.from_numpy(numbers).to(self.device)) > 0.5).float()
         brain = (self.network.mask(edges) <= 0.5).cpu().numpy()[0, 0]

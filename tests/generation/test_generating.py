@@ -1,0 +1,234 @@
+"""Scans made of painted lesions: whose anatomy, which grid, slice and volume alike, the twin, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lesion_models import CONTRASTS, SPACING_MM, lesion_models
+from napari_mrsynth.errors import BundleError, ContrastError, LabelError
+from napari_mrsynth.generation import (
+    LesionCheck,
+    LesionMaker,
+    generator_bundle,
+    paint_on,
+    patient_anatomy,
+    segmenter_bundle,
+)
+from napari_mrsynth.generation.saving import save
+from napari_mrsynth.imaging import LabelVolume
+from napari_mrsynth.io import read_image
+from napari_mrsynth.io.provenance import recognise
+from napari_mrsynth.lesions import label_set
+from phantoms import affine_of, lesion_labels, phantom
+
+TUMOUR = label_set("tumour")
+SHAPE = (36, 44, 32)
+AFFINE = affine_of(SHAPE, (4, 4, 4), "LPS", (6, -4, 0))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return lesion_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def maker(store):
+    return LesionMaker(generator_bundle(store, TUMOUR), device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return phantom(SHAPE, AFFINE, "T1w", noise=0.02, name="T1w")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return lesion_labels(SHAPE, AFFINE)
+
+
+@pytest.fixture(scope="module")
+def anatomy(scan):
+    return patient_anatomy(scan, SPACING_MM, name="p")
+
+
+@pytest.fixture(scope="module")
+def painted(labels, anatomy):
+    return paint_on(labels, TUMOUR, anatomy)
+
+
+def finish(steps):
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value, seen
+
+
+@pytest.fixture(scope="module")
+def made(maker, anatomy, painted):
+    return finish(maker.run(anatomy, painted, CONTRASTS, healthy=True, first_slice=20))
+
+
+def test_every_contrast_lies_on_the_patients_own_grid_and_is_nothing_outside_the_brain(made, scan, anatomy):
+    result, _ = made
+    assert set(result.outputs) == set(CONTRASTS)
+    for contrast, volume in result.outputs.items():
+        assert volume.grid.same_as(scan.grid)
+        assert not volume.array[~anatomy.brain.array].any()
+        assert volume.array[anatomy.brain.array].any()
+        assert (volume.contrast, volume.is_synthetic) == (contrast, True)
+        assert volume.source.synthetic["anatomy"]["scan"]["fingerprint"] == scan.fingerprint
+
+
+def test_the_displayed_slice_comes_first_and_is_that_of_the_volume(made, maker, anatomy, painted):
+    result, seen = made
+    shown = [step.planes for step in seen if step.planes]
+    assert len(shown) == 1
+    assert seen.index(next(step for step in seen if step.planes)) < len(seen) / 2
+    preview = maker.preview(anatomy, painted, CONTRASTS, 20)
+    for contrast, (index, plane) in shown[0].items():
+        assert index == 20
+        np.testing.assert_allclose(plane, result.outputs[contrast].display[20], rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(preview[contrast], plane, rtol=1e-4, atol=1e-2)
+
+
+def test_the_healthy_twin_differs_in_slices_with_lesion_only(made, painted):
+    result, _ = made
+    marked = np.asarray(painted.labels.display).any(axis=(1, 2))
+    for contrast in CONTRASTS:
+        difference = result.difference[contrast]
+        np.testing.assert_array_equal(
+            difference.array, result.outputs[contrast].array - result.healthy[contrast].array
+        )
+        shown = np.asarray(difference.display)
+        assert not shown[~marked].any()
+        assert shown[marked].any()
+        assert result.healthy[contrast].source.synthetic["lesion"] is None
+        assert difference.is_synthetic
+
+
+def test_structure_agreement_is_given_per_contrast(made):
+    result, _ = made
+    assert set(result.structure_f1) == set(CONTRASTS)
+    assert all(0 <= value <= 1 for value in result.structure_f1.values())
+
+
+def test_no_edge_is_kept_in_the_patients_own_lesion(scan, labels, anatomy):
+    bare = patient_anatomy(scan, SPACING_MM, lesions=labels)
+    inside = bare.in_frame(labels) > 0
+    assert anatomy.structure[inside].any()
+    assert not bare.structure[inside].any()
+    np.testing.assert_array_equal(bare.structure[~inside], anatomy.structure[~inside])
+
+
+def test_thick_slices_are_made_on_their_own_grid(maker, labels):
+    shape, affine = (30, 40, 20), affine_of((30, 40, 20), (5.0, 4.5, 7.0), "ASL")
+    scan = phantom(shape, affine, "FLAIR")
+    anatomy = patient_anatomy(scan, SPACING_MM)
+    painted = paint_on(labels, TUMOUR, anatomy)
+    assert any("another grid" in note for note in painted.labels.notes)
+    result, _ = finish(maker.run(anatomy, painted, ["T2w"]))
+    assert result.outputs["T2w"].grid.same_as(scan.grid)
+    assert any("another grid" in warning for warning in result.warnings)
+
+
+def test_the_segmenters_answer_has_a_figure_per_class_and_one_for_all(made, store, anatomy, painted):
+    result, _ = made
+    checker = LesionCheck(segmenter_bundle(store, TUMOUR), device="cpu", precision="fp32")
+    check, steps = finish(checker.run(result.outputs, painted.labels, anatomy.brain))
+    assert set(check.dice) == {"label-1", "label-2", "label-4", "lesion"}
+    assert check.found.grid.same_as(anatomy.grid)
+    assert not check.found.array[~anatomy.brain.array].any()
+    both = (check.found.array > 0) & (painted.labels.array > 0)
+    total = (check.found.array > 0).sum() + (painted.labels.array > 0).sum()
+    assert check.overall == pytest.approx(2 * both.sum() / total)
+    assert steps[-1].progress.fraction < 1
+
+
+@pytest.mark.parametrize("kind", ["empty", "unknown", "outside"])
+def test_labels_that_cannot_be_painted_are_refused_with_the_reason(kind, labels, anatomy):
+    array = labels.array.copy()
+    if kind == "empty":
+        array[:] = 0
+    elif kind == "unknown":
+        array[array == 1] = 9
+    else:
+        array[:2] = 2
+    says = {"empty": "is empty", "unknown": r"\[9\]", "outside": "outside the brain"}[kind]
+    with pytest.raises(LabelError, match=says):
+        paint_on(LabelVolume(array, labels.grid, "mine"), TUMOUR, anatomy)
+
+
+def test_a_contrast_that_the_model_does_not_make_is_refused(maker, anatomy, painted):
+    with pytest.raises(ContrastError, match="DWI cannot be made"):
+        maker.preview(anatomy, painted, ["T1w", "DWI"], 10)
+    with pytest.raises(ContrastError, match="Nothing is asked for"):
+        next(maker.run(anatomy, painted, []))
+
+
+def test_without_a_model_the_error_says_where_it_was_looked_for_and_what_to_do(tmp_path):
+    store = lesion_models(tmp_path, "anatomy")
+    with pytest.raises(BundleError, match="that makes scans of tumour is installed") as raised:
+        generator_bundle(store, TUMOUR)
+    assert str(tmp_path) in raised.value.message
+    assert "mrsynth train" in raised.value.hint
+
+
+def test_a_model_of_one_disease_is_not_taken_for_another_with_the_same_numbers(tmp_path):
+    import shutil
+
+    import yaml
+
+    lesion_models(tmp_path, "scans")
+    card = tmp_path / "scans-tumour" / "card.yaml"
+    plain = yaml.safe_load(card.read_text())
+    plain["network"]["classes"], plain["id"] = [1], "scans-ms"
+    shutil.move(tmp_path / "scans-tumour", tmp_path / "scans-ms")
+    (tmp_path / "scans-ms" / "card.yaml").write_text(yaml.safe_dump(plain))
+    from napari_mrsynth.bundles import BundleStore
+
+    store = BundleStore([tmp_path])
+    assert generator_bundle(store, label_set("ms")).card.id == "scans-ms"
+    with pytest.raises(BundleError, match="stroke"):
+        generator_bundle(store, label_set("stroke"))
+
+
+def test_cancelling_leaves_the_maker_usable(maker, anatomy, painted):
+    steps = maker.run(anatomy, painted, ["T1w"])
+    next(steps)
+    next(steps)
+    steps.close()
+    result, _ = finish(maker.run(anatomy, painted, ["T1w"]))
+    assert set(result.outputs) == {"T1w"}
+    assert not result.healthy
+
+
+def test_every_file_is_marked_synthetic(made, tmp_path):
+    result, _ = made
+    written = save(tmp_path, result)
+    assert len(written) == 3 * len(CONTRASTS) + 1
+    for path in written:
+        assert recognise(path) is not None
+        assert "desc-synthetic" in path.name
+    flair = next(path for path in written if path.name.endswith("desc-synthetic_FLAIR.nii.gz"))
+    again = read_image(flair, kind="scan")
+    np.testing.assert_array_equal(again.array, result.outputs["FLAIR"].array)
+    seg = next(path for path in written if path.name.endswith("desc-synthetic_seg.nii.gz"))
+    labels = read_image(seg, kind="labels")
+    np.testing.assert_array_equal(labels.array, result.painted.labels.array)
+
+
+def test_the_same_request_makes_the_same_voxels(maker, anatomy, painted, made):
+    again, _ = finish(maker.run(anatomy, painted, ["FLAIR"]))
+    np.testing.assert_allclose(
+        again.outputs["FLAIR"].array, made[0].outputs["FLAIR"].array, rtol=1e-5, atol=1e-3
+    )
+
+
+def test_a_scan_that_a_model_made_says_so_as_anatomy(scan):
+    fake = replace(scan, source=replace(scan.source, synthetic={"Synthetic": True}))
+    assert any("made by a model" in note for note in patient_anatomy(fake, SPACING_MM).notes)
