@@ -51,10 +51,13 @@ def report_of(outcome: RunResult) -> Report:
         "folder": outcome.folder,
         "steps": outcome.steps,
         "exported_step": outcome.exported,
+        "start": {**outcome.start.parent, "new": list(outcome.start.new)} if outcome.start else None,
         "skipped": [{"subject": subject, "reason": reason} for subject, reason in outcome.skipped],
         "results": outcome.results,
     }
     lines = [f"Bundle: {outcome.bundle}", f"Steps taken: {outcome.steps}"]
+    if outcome.start is not None:
+        lines.append(f"S{outcome.start.words[1:]}")
     if outcome.exported < outcome.steps:
         lines.append(f"Exported: the weights of step {outcome.exported}, the best on the held-out patients")
     lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]

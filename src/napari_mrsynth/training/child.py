@@ -84,7 +84,7 @@ class Child:
         save_bundle(folder, card, state)
         return folder
 
-    def _training(self, learnt: str, records: list[dict[str, str]], dtype: str) -> dict[str, Any]:
+    def _training(self, learnt: str, records: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
         return {
             "software": f"napari-mrsynth {__version__}",
             "parent": {"id": self.parent.id, "weights_sha256": self.parent.weights_sha256},
@@ -112,10 +112,10 @@ class Child:
         }
 
 
-def _record(patient: Prepared) -> dict[str, str]:
-    """Name a patient by the scans' hash alone: a folder's name may be a person's."""
-    sha256 = str(patient.record()["sha256"])
-    return {"id": f"own-{sha256[:8]}", "sha256": sha256}
+def _record(patient: Prepared) -> dict[str, Any]:
+    """Name a patient by the scans' hashes alone: a folder's name may be a person's."""
+    record = patient.record()
+    return {**record, "id": f"own-{record['sha256'][:8]}"}
 
 
 def _user_models() -> Path:

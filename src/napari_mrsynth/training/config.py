@@ -312,6 +312,9 @@ class TrainConfig:
         Where it lives and runs.
     card : CardConfig
         What people read of it.
+    start : str
+        Id or folder of a bundle of the same system whose weights the training starts from; empty to start
+        from scratch. Parts that it lacks start at random.
     seed : int
         Decides everything that is drawn.
     """
@@ -325,6 +328,7 @@ class TrainConfig:
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     run: RunConfig = field(default_factory=RunConfig)
     card: CardConfig = field(default_factory=CardConfig)
+    start: str = ""
     seed: int = 0
 
 

@@ -10,6 +10,7 @@ from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card, save_bundle
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.start import Start
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,6 +55,7 @@ def export_bundle(
     patients: Sequence[Prepared],
     results: Mapping[str, Any],
     steps: int,
+    start: Start | None = None,
 ) -> Path:
     """Write a network and its card.
 
@@ -71,6 +73,8 @@ def export_bundle(
         Held-out figures.
     steps : int
         Optimiser steps taken.
+    start : Start, optional
+        The bundle it started from: named on the card, its patients and their licences kept there.
 
     Returns
     -------
@@ -78,6 +82,11 @@ def export_bundle(
         `folder`.
     """
     state, weights_dtype = stored_state(network)
+    subjects: list[Mapping[str, Any]] = [patient.record() for patient in patients]
+    licences = config.card.data_licences
+    if start is not None:
+        subjects = start.with_subjects(subjects)
+        licences = tuple(dict.fromkeys((*start.data_licences, *licences)))
     card = Card(
         id=config.card.id,
         title=config.card.title,
@@ -91,15 +100,16 @@ def export_bundle(
         normalisation={"method": config.data.normalisation},
         training={
             "software": f"napari-mrsynth {__version__}",
+            **({"parent": start.parent} if start is not None else {}),
             "seed": config.seed,
             "steps": steps,
             "batch": config.optim.batch,
             "weights_dtype": weights_dtype,
-            "subjects": [patient.record() for patient in patients],
+            "subjects": subjects,
         },
         results=dict(results),
         licence=config.card.licence,
-        data_licences=config.card.data_licences,
+        data_licences=licences,
         citation=config.card.citation,
         limits=config.card.limits,
     )

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import InputError
-from napari_mrsynth.progress import ProgressCallback
+from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
 from napari_mrsynth.training.registry import loop_for, measured, training_system
 from napari_mrsynth.training.runfolder import RunFolder
+from napari_mrsynth.training.start import FILE, Start, load_start, opened_start
 from napari_mrsynth.training.subjects import find_subjects, split_subjects
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from napari_mrsynth.bundles import Bundle
     from napari_mrsynth.training.module import Loop
 
 
@@ -40,6 +44,8 @@ class RunResult:
         Held-out figures; empty when nobody was held out.
     exported : int
         The step whose weights were exported: the best on the held-out patients where that was watched.
+    start : Start or None
+        The bundle it started from.
     leader : bool
         False in the helping processes of a training on several devices, which write nothing.
     """
@@ -50,6 +56,7 @@ class RunResult:
     skipped: tuple[tuple[str, str], ...]
     results: dict[str, Any]
     exported: int = 0
+    start: Start | None = None
     leader: bool = True
 
 
@@ -70,9 +77,13 @@ def train(
     Raises
     ------
     ConfigError
-        If the configuration is wrong, the run folder belongs to another one, or a package is not installed.
+        If the configuration is wrong, the run folder belongs to another one, a package is not installed, or
+        the bundle to start from does not fit.
+    BundleError
+        If there is no such bundle, or it is damaged.
     InputError
-        If no patient can be used, or the run began with other ones.
+        If no patient can be used, the run began with other ones, or the bundle it starts from learnt from a
+        patient who is held out.
     OutputError
         If the run folder cannot be written; the last checkpoint is kept.
     DivergedError
@@ -82,12 +93,22 @@ def train(
     from napari_mrsynth.training.crops import share
 
     config = load_config(config_path, overrides)
-    training_system(config, [1.0] * len(config.data.contrasts))  # a wrong network is refused at once
+    system = training_system(config, [1.0] * len(config.data.contrasts))  # a wrong network is refused at once
     share(0, 0, config.optim.batch, world=max(config.run.devices * config.run.nodes, 1))
     split_subjects(find_subjects(config.data), config.data)  # no patients: refused before a folder is made
     folder = RunFolder(Path(config.run.folder))
+    resumed = folder.last.is_file()
+    parent = None if resumed else opened_start(config)
+    start = _begin(system, parent, config)  # and so is a wrong start
     folder.claim(config)
     material = gather(config.data, report)
+    if resumed:
+        start = Start.remembered(folder.path)
+    if start is not None:
+        start.refuse_learnt(material.held_out)
+        folder.write(FILE, start.as_dict())
+        if report is not None and not resumed:
+            report(Progress(0.0, start.words))
     folder.remember(material.records())
     folder.describe(config)
 
@@ -100,12 +121,12 @@ def train(
     warnings.filterwarnings("ignore", module="lightning")
     lightning.seed_everything(config.seed, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    loop = _loop(config, material)
+    loop = _loop(config, material, parent)
     leads = fit(loop, folder.path, report, held_out=material.held_out)
     bundle, steps = folder.path / "bundle" / config.card.id, int(loop.global_step)
     if not leads:
-        return RunResult(folder.path, bundle, steps, material.skipped, {}, leader=False)
-    return _finish(loop, folder, bundle, material, steps)
+        return RunResult(folder.path, bundle, steps, material.skipped, {}, start=start, leader=False)
+    return _finish(loop, folder, bundle, material, steps, start)
 
 
 def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
@@ -135,7 +156,7 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
     loop = _loop(config, material)
     steps = _load(loop, run.last)
     bundle = Path(out) if out is not None else run.path / "bundle" / config.card.id
-    return _finish(loop, run, bundle, material, steps)
+    return _finish(loop, run, bundle, material, steps, Start.remembered(run.path))
 
 
 def _load(loop: Loop, checkpoint: Path) -> int:
@@ -147,15 +168,23 @@ def _load(loop: Loop, checkpoint: Path) -> int:
     return int(saved["global_step"])
 
 
-def _loop(config: TrainConfig, material: Material) -> Loop:
+def _loop(config: TrainConfig, material: Material, parent: Bundle | None = None) -> Loop:
+    """Build the system and its loop; a parent's weights are in before any average of them is taken."""
     import torch
 
     system = training_system(config, material.spread(config.data.contrasts))
+    _begin(system, parent, config)
     system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loop_for(config, system, material.patients)
 
 
-def _finish(loop: Loop, folder: RunFolder, bundle: Path, material: Material, steps: int) -> RunResult:
+def _begin(system: nn.Module, parent: Bundle | None, config: TrainConfig) -> Start | None:
+    return None if parent is None else load_start(parent, system.network, config)  # type: ignore[arg-type]
+
+
+def _finish(
+    loop: Loop, folder: RunFolder, bundle: Path, material: Material, steps: int, start: Start | None
+) -> RunResult:
     """Measure the best or last network on the patients that were held out, and export it."""
     from napari_mrsynth.training.export import export_bundle, stored_state
 
@@ -168,5 +197,5 @@ def _finish(loop: Loop, folder: RunFolder, bundle: Path, material: Material, ste
     if material.held_out:
         results = measured(loop.config.system, network, material.held_out)
     folder.write("held_out.json", results)
-    export_bundle(bundle, network, loop.config, material.patients, results, exported)
-    return RunResult(folder.path, bundle, steps, material.skipped, results, exported)
+    export_bundle(bundle, network, loop.config, material.patients, results, exported, start)
+    return RunResult(folder.path, bundle, steps, material.skipped, results, exported, start)

@@ -31,8 +31,9 @@ class RunFolder:
     Attributes
     ----------
     path : Path
-        Holds ``config.yaml``, ``patients.json``, ``environment.json``, ``held_out.json``, and the folders
-        ``checkpoints``, ``log``, ``tensorboard``, ``samples`` and ``bundle``.
+        Holds ``config.yaml``, ``patients.json``, ``environment.json``, ``held_out.json``, ``start.json``
+        where the run started from a bundle, and the folders ``checkpoints``, ``log``, ``tensorboard``,
+        ``samples`` and ``bundle``.
     """
 
     path: Path

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from napari_mrsynth.errors import BundleError, ConfigError
+from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,21 +83,9 @@ def opened(bundle: Bundle) -> AnySubsetNetwork:
         If it is of another system, or its weights do not fit.
     """
     from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+    from napari_mrsynth.systems.loading import load_network
 
-    network = _built(bundle.card.network, bundle.card.id)
-    if not isinstance(network, AnySubsetNetwork):
-        raise BundleError(
-            f"{bundle.card.id!r} is of the system {bundle.card.system!r}, which has no parts to exchange.",
-            hint="Choose a model of the system anysubset.",
-        )
-    try:
-        network.load_state_dict(bundle.state())
-    except RuntimeError as error:
-        raise BundleError(
-            f"The weights of {bundle.card.id!r} do not fit the network its card describes.",
-            hint="Card and weights are of different versions; fetch the bundle again.",
-        ) from error
-    return network
+    return load_network(bundle, AnySubsetNetwork, "anysubset")
 
 
 def tuned(bundle: Bundle, parts: str = "decoder") -> Transfer:
@@ -142,6 +130,8 @@ def grown(
     """
     import torch
 
+    from napari_mrsynth.networks.registry import build
+
     card = bundle.card
     for what, additions, known in (("input", inputs, card.inputs), ("output", outputs, card.outputs)):
         _require_new(card.id, what, additions, known)
@@ -153,7 +143,8 @@ def grown(
         spec["name"] = "anysubset-extended"
         spec["own"] = [*spec.get("own", ()), *(addition.contrast for addition in outputs)]
     torch.manual_seed(seed)
-    network = cast("AnySubsetNetwork", _built(spec, card.id))
+    params = {key: value for key, value in spec.items() if key != "name"}
+    network = cast("AnySubsetNetwork", build(str(spec["name"]), params))
     network.load_state_dict({**network.state_dict(), **old.state_dict()})
     parts: list[nn.Module] = []
     for addition in inputs:
@@ -166,15 +157,6 @@ def grown(
         parts.append(decoder)
     added = tuple(a.contrast for a in inputs), tuple(a.contrast for a in outputs)
     return Transfer(network, spec, tuple(parts), *added)
-
-
-def _built(spec: Mapping[str, Any], bundle_id: str) -> nn.Module:
-    import napari_mrsynth.systems  # noqa: F401  (registers the networks)
-    from napari_mrsynth.networks.registry import build
-
-    if "name" not in spec:
-        raise BundleError(f"The card of {bundle_id!r} names no network.", hint="Fetch the bundle again.")
-    return build(str(spec["name"]), {key: value for key, value in spec.items() if key != "name"})
 
 
 def _require_new(bundle_id: str, what: str, additions: Sequence[Addition], known: Sequence[str]) -> None:
