@@ -70,7 +70,7 @@ class _Findings:
             self.notes.append(f"left out “{path.name}”: {reason}")
 
 
-def read_patient(*specs: str | Path) -> PatientFiles:
+def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
     """Read one patient from folders, files, or files whose contrast is said.
 
     Understood are BraTS 2021 (``*_t1ce``) and 2023 (``*-t1c``) names, BIDS (with the JSON sidecars), names
@@ -82,11 +82,13 @@ def read_patient(*specs: str | Path) -> PatientFiles:
         A folder (searched four levels deep), a file, ``T1w=FILE``, ``T1w=FOLDER``, ``T1w=FOLDER#4`` (the
         DICOM series of that number), ``lesions=FILE`` or ``mask=FILE``. What is said by name wins over what
         is guessed.
+    synthetic : bool
+        Whether synthetic files in a folder are taken: a synthetic data set is meant to be learnt from.
 
     Returns
     -------
     PatientFiles
-        At least one volume. Synthetic files found in a folder are left out (an estimate is never taken for a
+        At least one volume. Otherwise synthetic files found in a folder are left out (an estimate is never taken for a
         scan unless its file is given by name), and so are files that cannot be read, each with its reason.
 
     Raises
@@ -106,7 +108,7 @@ def read_patient(*specs: str | Path) -> PatientFiles:
         if said is not None:
             _read_named(said, path, number, found)
         elif path.is_dir():
-            _read_folder(path, found)
+            _read_folder(path, found, synthetic=synthetic)
         else:
             _add(read_image(path), found)
     if not found.volumes:
@@ -165,7 +167,7 @@ def _read_numbered(folder: Path, number: int) -> Volume:
     raise FormatError(f"“{folder.name}” has no series {number}.", hint=f"The series here: {there}.")
 
 
-def _read_folder(folder: Path, found: _Findings) -> None:
+def _read_folder(folder: Path, found: _Findings, *, synthetic: bool = False) -> None:
     slices: list[Path] = []
     for path in _files(folder):
         if extension_of(path) in (None, ".dcm"):
@@ -182,7 +184,7 @@ def _read_folder(folder: Path, found: _Findings) -> None:
         except InputError as error:
             found.skip(path, str(error))
             continue
-        if image.source.synthetic is not None:
+        if image.source.synthetic is not None and not synthetic:
             found.skip(path, "synthetic, not acquired: give the file itself to use it")
         else:
             _add(image, found)

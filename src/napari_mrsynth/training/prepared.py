@@ -159,7 +159,7 @@ def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.gene
     from napari_mrsynth.preprocess.resample import resample
     from napari_mrsynth.preprocess.study import build_study
 
-    files = read_patient(subject.folder)
+    files = read_patient(subject.folder, synthetic=subject.synthetic)
     here = {volume.contrast: volume for volume in files.volumes}
     missing = [contrast for contrast in data.contrasts if contrast not in here]
     if missing:

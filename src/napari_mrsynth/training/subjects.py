@@ -27,12 +27,15 @@ class Subject:
     patient : str
         Who it is, where one person has several sessions; by default what stands before the session in a BIDS
         id (``sub-01/ses-2`` is ``sub-01``), else the id.
+    synthetic : bool
+        Whether scans that a model made are read too.
     """
 
     id: str
     folder: Path
     split: str = "train"
     patient: str = ""
+    synthetic: bool = False
 
     @property
     def person(self) -> str:

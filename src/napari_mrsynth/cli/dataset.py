@@ -1,0 +1,142 @@
+"""``mrsynth dataset build`` and ``verify``: labelled synthetic data sets, and what they are good for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_mrsynth.cli._output import Report, absolute, pairs, showing_progress
+
+if TYPE_CHECKING:
+    from napari_mrsynth.datasets.build import Built
+
+SHORT = 2
+"""The exit code where fewer samples passed the filters than were asked for."""
+
+
+class Anatomy(StrEnum):
+    """Where the brains of a set come from."""
+
+    RANDOM = "random"
+    PATIENTS = "patients"
+
+
+class Disease(StrEnum):
+    """Whose lesions are drawn."""
+
+    TUMOUR = "tumour"
+    MS = "ms"
+    STROKE = "stroke"
+
+
+Model = Annotated[
+    str | None, typer.Option(metavar="ID", help="A model, or its folder; the disease's installed one else.")
+]
+
+
+def build(
+    n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="How many samples.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the set; an unfinished one goes on.")],
+    labels: Annotated[Path, typer.Option(metavar="DIR", help="Folder of lesion maps to draw from.")],
+    anatomy: Annotated[
+        Anatomy, typer.Option(help="Brains drawn by a model (one slice each), or of real patients.")
+    ] = Anatomy.RANDOM,
+    disease: Annotated[Disease, typer.Option(help="Whose lesion classes.")] = Disease.TUMOUR,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of patients, for --anatomy patients.")
+    ] = None,
+    only: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Of those, the patients called so: 'tumour/*'")
+    ] = "",
+    structure_from: Annotated[
+        str, typer.Option(metavar="CONTRAST", help="The patients' scan that gives the anatomy.")
+    ] = "T1w",
+    want: Annotated[
+        str, typer.Option(metavar="CONTRAST[,...]", help="What to make; by default all the generator can.")
+    ] = "",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same set.")] = 0,
+    threshold: Annotated[
+        float, typer.Option(metavar="DICE", help="What the segmenter must find again of each lesion; 0: all.")
+    ] = 0.95,
+    map_error: Annotated[
+        float, typer.Option(metavar="SHARE", help="Largest gap between a random map's outline and its mask.")
+    ] = 0.05,
+    attempts: Annotated[
+        int, typer.Option(min=1, metavar="K", help="How often a sample is tried before it is given up.")
+    ] = 20,
+    jobs: Annotated[int, typer.Option(min=1, metavar="N", help="Processes on this machine.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler: tcp://host:8786")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    generator: Model = None,
+    segmenter: Model = None,
+    anatomy_model: Model = None,
+) -> Report:
+    """Make labelled synthetic patients, each by its own seed, and keep those that pass the filters."""
+    from napari_mrsynth.datasets.build import Order
+    from napari_mrsynth.datasets.build import build as make
+    from napari_mrsynth.imaging import contrasts
+
+    order = Order(
+        count=n,
+        out=absolute(out),
+        labels=absolute(labels),
+        anatomy=anatomy.value,
+        disease=disease.value,
+        seed=seed,
+        threshold=threshold,
+        outline=map_error,
+        attempts=attempts,
+        structure_from=contrasts.canonical(structure_from),
+        device=device,
+        data=None if data is None else absolute(data),
+        only=only,
+        contrasts=tuple(contrasts.canonical(name.strip()) for name in want.split(",") if name.strip()),
+        makes=generator,
+        judges=segmenter,
+        draws=anatomy_model,
+        jobs=jobs,
+        dask=dask,
+    )
+    with showing_progress() as show:
+        built = make(order, report=show)
+    said = ("asked", "made", "given_up", "attempts", "acceptance_rate", "refused", "filters", "dice")
+    payload = {
+        "folder": built.folder,
+        "manifest": built.folder / "manifest.json",
+        "fresh": built.fresh,
+        **{key: built.manifest[key] for key in said},
+        "skipped": [{"subject": subject, "reason": reason} for subject, reason in built.skipped],
+    }
+    return Report(payload, _text(built), SHORT if built.manifest["given_up"] else 0)
+
+
+def _text(built: Built) -> str:
+    found = built.manifest
+    rate = found["acceptance_rate"]
+    lines = {
+        "Folder": built.folder,
+        "Samples": f"{found['made']} of {found['asked']} ({built.fresh} new)",
+        "Acceptance rate": "–" if rate is None else f"{rate:.1%} of {found['attempts']} attempts",
+    }
+    names = {"map": "Map filter", "lesion": "Lesion in brain", "dice": "Segmenter's Dice"}
+    for key, passed in found["filters"].items():
+        if passed is not None and passed["rate"] is not None:
+            lines[names[key]] = f"{passed['passed']} of {passed['reached']} passed ({passed['rate']:.1%})"
+    dice = found["dice"]
+    if dice["kept"] is not None:
+        lines["Dice"] = (
+            f"{dice['kept']:.3f} of what was kept, {dice['before_the_filter']:.3f} before the filter"
+        )
+    text = [pairs(lines)]
+    if found["given_up"]:
+        text.append(
+            f"{found['given_up']} samples were given up: allow more --attempts, or lower the --threshold; "
+            "why is in manifest.json."
+        )
+    text += [f"Left out: {subject}: {reason}" for subject, reason in built.skipped]
+    return "\n".join(text)

@@ -1,0 +1,132 @@
+"""Real patients whose anatomy goes into a data set, without their own lesions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_mrsynth.datasets.recipe import Recipe
+from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.generation import Anatomy, patient_anatomy
+from napari_mrsynth.imaging import Study
+from napari_mrsynth.lesions import LabelSet, conform
+from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.subjects import Subject, find_subjects
+
+KEPT = 2
+"""How many patients' anatomies a process keeps in memory."""
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Patients whose anatomy can be used, and those who were left out.
+
+    Attributes
+    ----------
+    subjects : tuple of Subject
+    known : tuple of mapping
+        ``id`` and ``volumes`` (fingerprints by contrast) of each.
+    skipped : tuple of (id, reason)
+    """
+
+    subjects: tuple[Subject, ...]
+    known: tuple[dict[str, Any], ...]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def usable_patients(root: Path, contrast: str, classes: LabelSet, only: str = "") -> Usable:
+    """Look for patients with a contrast and lesion labels of a disease; never those of a split ``test``.
+
+    Without labels the edges of a patient's own lesions could not be taken out.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of patients; a table ``subjects.tsv`` may say who is ``train``.
+    contrast : str
+    classes : LabelSet
+    only : str
+        Pattern of their ids; empty for all.
+
+    Raises
+    ------
+    InputError
+        If nobody can be used, with the reasons.
+    """
+    subjects = [s for s in find_subjects(DataConfig(str(root))) if fnmatchcase(s.id, only or "*")]
+    used, known, skipped = [], [], []
+    for subject in subjects:
+        try:
+            study = _read(subject, contrast, classes)
+        except MrsynthError as error:
+            skipped.append((subject.id, error.message))
+            continue
+        used.append(subject)
+        prints = {name: member.native.fingerprint for name, member in study.members.items()}
+        known.append({"id": subject.id, "volumes": prints})
+    if not used:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
+        raise InputError(
+            f"No patient of {root} can give anatomy ({reasons or 'nobody is called so'}).",
+            hint=f"They need {contrast} and lesion labels with {classes.described()}.",
+        )
+    return Usable(tuple(used), tuple(known), tuple(skipped))
+
+
+class Patients:
+    """The patients of a recipe, read when they are drawn.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Of the anatomy ``patients``.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.read = lru_cache(KEPT)(self._read)
+
+    def draw(self, seed: int, spacing_mm: float) -> Anatomy:
+        """Draw one of them; the same seed draws the same.
+
+        Raises
+        ------
+        InputError
+            If the patient's scans cannot be read any more.
+        """
+        number = int(np.random.default_rng(seed).integers(len(self.recipe.patients)))
+        return self.read(number, spacing_mm)
+
+    def _read(self, number: int, spacing_mm: float) -> Anatomy:
+        from napari_mrsynth.lesions import label_set
+
+        name, contrast = self.recipe.patients[number], self.recipe.structure_from
+        subject = Subject(name, Path(self.recipe.data) / name)
+        study = _read(subject, contrast, label_set(self.recipe.disease))
+        made = patient_anatomy(
+            study.volume(contrast), spacing_mm, name=name, brain=study.mask, lesions=study.lesions
+        )
+        return replace(made, record={**made.record, "patient": name})
+
+
+def _read(subject: Subject, contrast: str, classes: LabelSet) -> Study:
+    """Read a patient who has the contrast, a brain and the disease's labels."""
+    from napari_mrsynth.io import read_patient
+    from napari_mrsynth.preprocess.study import build_study
+
+    files = read_patient(subject.folder)
+    named = [volume for volume in files.volumes if volume.contrast is not None]
+    if contrast not in [volume.contrast for volume in named]:
+        raise InputError(f"{subject.id} has no {contrast}.")
+    if files.lesions is None:
+        raise InputError(f"{subject.id} has no lesion labels.")
+    lesions = conform(files.lesions, classes)
+    study = build_study(named, name=subject.id, reference=contrast, mask=files.mask, lesions=lesions)
+    if study.mask is None:
+        raise InputError(f"{subject.id} shows no brain.")
+    return study
