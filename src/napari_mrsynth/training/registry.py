@@ -41,6 +41,9 @@ LOOPS = {
 }
 """Loops of systems that need more than :class:`napari_mrsynth.training.module.Loop`."""
 
+UNWATCHED = tuple(system for system, place in LOOPS.items() if place.endswith(":AdversarialLoop"))
+"""Systems whose losses do not say which weights are best: no checks on held-out patients while they learn."""
+
 MEASURES = {
     "anatomy": "napari_mrsynth.training.drawings:measure_drawings",
     "segmenter": "napari_mrsynth.training.overlap:measure_overlap",

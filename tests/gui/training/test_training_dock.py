@@ -239,6 +239,57 @@ def test_a_patient_that_is_ticked_is_held_out_and_watched(dock, answers, process
     assert "validation.every=25" in settings
 
 
+def test_a_training_starts_from_a_model_with_its_network_and_contrasts(
+    dock, answers, process, cohort, tiny_models
+):
+    import json
+
+    from napari_mrsynth.bundles import Card
+
+    dock.modes.setCurrentIndex(1)
+    start = dock.train.start
+    assert [start.itemData(i) for i in range(start.count())] == ["", "tiny"]
+    start.setCurrentIndex(1)
+    start.activated.emit(1)
+    assert dock.train.wanted == ("T1w", "T1ce", "T2w", "FLAIR")
+    assert not dock.train.contrasts.isEnabled()
+    answers.chosen = cohort
+    dock.train.folder.click()
+    assert dock.train.about.text().startswith("0 learnt from")
+    start.setCurrentIndex(0)
+    start.activated.emit(0)
+    assert dock.train.contrasts.isEnabled()
+    start.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, T2w")  # so that somebody is left
+    dock.controls.start.setEnabled(True)
+    dock.controls.start.click()
+    settings = dict(each.split("=", 1) for each in process.started[0][2::2] if "=" in each)
+    assert json.loads(settings["start"]) == "tiny"
+    assert json.loads(settings["network"]) == Card.load(tiny_models / "tiny").network
+    assert json.loads(settings["data.spacing_mm"]) == 4.0
+    assert "network.outputs" not in settings
+
+
+def test_models_of_another_system_are_no_start_and_adversarial_trainings_are_not_watched(
+    dock, answers, process, cohort
+):
+    from qtpy.QtCore import Qt
+
+    titles = [configuration.path.parts[-3:] for configuration in dock.presenter._configurations]
+    index = titles.index(("anatomy", "configs", "brain.yaml"))
+    assert titles[0] == ("anysubset", "configs", "brain.yaml")
+    dock.modes.setCurrentIndex(1)
+    dock.train.configuration.setCurrentIndex(index)
+    dock.train.configuration.activated.emit(index)
+    assert dock.train.start.count() == 1
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+    dock.controls.start.click()
+    assert "validation.every=0" in process.started[0]
+
+
 def test_a_data_folder_that_is_none_is_said(dock, answers, cohort):
     dock.modes.setCurrentIndex(1)
     answers.chosen = cohort / "notes"

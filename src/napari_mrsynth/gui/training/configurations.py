@@ -54,8 +54,9 @@ def shipped() -> list[Configuration]:
     """Return the configurations of the systems that can be trained, the shipped model's first."""
     from napari_mrsynth.training.registry import SYSTEMS as TRAINABLE
 
+    first = SYSTEMS / "anysubset" / "configs" / "brain.yaml"
     found = []
-    for path in sorted(SYSTEMS.glob("*/configs/*.yaml"), key=lambda path: (path.stem != "brain", path)):
+    for path in sorted(SYSTEMS.rglob("configs/*.yaml"), key=lambda path: (path != first, path)):
         try:
             configuration = Configuration.read(path, own=False)
         except MrsynthError:  # of a system whose settings this training does not read

@@ -106,7 +106,7 @@ class TrainingDock(DockFrame):
             window.add_dock_widget(self, name=self._home, area="right")
 
     def _lay_out(self) -> None:
-        for panel, name in ((self.tune, "Fine-tune on my scans"), (self.train, "Train from scratch")):
+        for panel, name in ((self.tune, "Fine-tune on my scans"), (self.train, "Train a model")):
             page = QWidget()
             inside = QVBoxLayout(page)
             inside.setContentsMargins(6, 8, 6, 6)

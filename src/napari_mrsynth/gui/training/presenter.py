@@ -20,10 +20,12 @@ from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
 from napari_mrsynth.gui.training.telling import Phase, Said
+from napari_mrsynth.training.registry import UNWATCHED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
+    from napari_mrsynth.bundles import Card
     from napari_mrsynth.gui.training.dock import TrainingDock
     from napari_mrsynth.gui.training.questions import TrainingQuestions
 
@@ -80,6 +82,7 @@ class TrainingPresenter:
         for signal, act in acts:
             signal.connect(partial(self._tell, act))
         dock.train.configuration_chosen.connect(self._choose_configuration)
+        dock.train.start_chosen.connect(self._choose_start)
         dock.train.changed.connect(self._show_patients)
         dock.tune.changed.connect(self._show_patients)
         dock.modes.currentChanged.connect(lambda index: session.choose(_MODES[index]))
@@ -161,6 +164,15 @@ class TrainingPresenter:
     def _choose_configuration(self, index: int) -> None:
         self._configuration = index
         self._show_configurations()
+        self._choose_start()
+
+    def _choose_start(self) -> None:
+        """Take over the contrasts of the model that is started from; its network knows no others."""
+        panel, parent = self._dock.train, self._started_from()
+        if parent is not None and parent.system == "anysubset":
+            panel.contrasts.setText(", ".join(dict.fromkeys((*parent.inputs, *parent.outputs))))
+        current = self._configurations[self._configuration] if self._configurations else None
+        panel.contrasts.setEnabled(parent is None and current is not None and current.takes_any_contrasts)
         self._show_patients()
 
     def _start(self) -> None:
@@ -188,7 +200,8 @@ class TrainingPresenter:
         name = panel.name.text().strip()
         if root is None or not name:
             raise InputError("A data folder and a name are needed.", hint="Choose and type them above.")
-        asked = panel.wanted != tuple(chosen.settings.data.contrasts)
+        parent = self._started_from()
+        asked = parent is not None or panel.wanted != tuple(chosen.settings.data.contrasts)
         return TrainTask(
             config=chosen.path,
             root=root,
@@ -196,16 +209,25 @@ class TrainingPresenter:
             id=name,
             steps=panel.steps.value(),
             held_out=panel.patients.ticked,
-            check_every=panel.check.value(),
+            check_every=panel.check.value() if chosen.settings.system not in UNWATCHED else 0,
             checkpoint_every=panel.checkpoint.value(),
             contrasts=panel.wanted if asked else (),
+            start=parent,
             own=chosen.own,
         )
 
     # ------------------------------------------------------------------ what there is
 
-    def _parents(self) -> list[Any]:
+    def _parents(self) -> list[Card]:
         return [card for card in self.store.cards() if card.system == "anysubset"]
+
+    def _starts(self) -> list[Card]:
+        system = self._configurations[self._configuration].settings.system if self._configurations else ""
+        return [card for card in self.store.cards() if card.system == system]
+
+    def _started_from(self) -> Card | None:
+        chosen = self._dock.train.start.currentData()
+        return next((card for card in self._starts() if card.id == chosen), None)
 
     def _contrasts(self) -> tuple[str, ...]:
         chosen = self._dock.tune.model.currentData()
@@ -219,6 +241,7 @@ class TrainingPresenter:
 
     def _show_configurations(self) -> None:
         self._dock.train.show_configurations(self._configurations, self._configuration)
+        self._dock.train.show_starts(self._starts())
 
     def _show_patients(self) -> None:
         dock, session = self._dock, self.session
@@ -275,6 +298,7 @@ class TrainingPresenter:
     def _show_model(self, model: str) -> None:
         self.store.refresh()
         self._dock.tune.show_models(self._parents())
+        self._dock.train.show_starts(self._starts())
         open_ = session_in(self._viewer)
         if open_ is not None:
             open_.store.refresh()

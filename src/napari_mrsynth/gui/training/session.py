@@ -149,7 +149,7 @@ class TrainingSession:
         self._say(self.situation())
 
     def look_through(self, root: Path) -> None:
-        """Look through a data folder for a training from scratch."""
+        """Look through a data folder for a training."""
 
         def show(found: tuple[Patient, ...]) -> None:
             self.root, self.cohort = root, found

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_mrsynth.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Card
 
 MOST_PATIENTS = 5
 """How many patients a fine-tuning takes."""
@@ -54,7 +58,7 @@ class FineTuneTask:
 
 @dataclass(frozen=True)
 class TrainTask:
-    """Train a model from scratch as a configuration says, on a data folder.
+    """Train a model as a configuration says, from scratch or from a model, on a data folder.
 
     Attributes
     ----------
@@ -75,6 +79,8 @@ class TrainTask:
         Steps between checkpoints, and so how long a pause waits.
     contrasts : tuple of str
         What every patient must have, and the network reads and makes; empty to leave it to the configuration.
+    start : Card, optional
+        The model whose weights it starts from, and whose network, voxel size and normalisation it takes over.
     own : bool
         Whether the card's words are the user's; else what the shipped configuration says of its own data is
         not repeated.
@@ -89,6 +95,7 @@ class TrainTask:
     check_every: int = 100
     checkpoint_every: int = 100
     contrasts: tuple[str, ...] = ()
+    start: Card | None = None
     own: bool = False
 
     @property
@@ -103,7 +110,15 @@ class TrainTask:
             "validation.every": self.check_every if self.held_out else 0,
             "card.id": self.id,
         }
-        if self.contrasts:
+        if self.start is not None:
+            values |= {
+                "start": self.start.id,
+                "network": dict(self.start.network),
+                "data.contrasts": list(self.contrasts),
+                "data.spacing_mm": self.start.spacing_mm,
+                "data.normalisation": self.start.normalisation["method"],
+            }
+        elif self.contrasts:
             names = list(self.contrasts)
             values |= {"data.contrasts": names, "network.inputs": names, "network.outputs": names}
         if not self.own:

@@ -75,7 +75,7 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
 
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
-    """Say what a training from scratch came to; `kept_in_run` is why it is not among the models."""
+    """Say what a training came to; `kept_in_run` is why it is not among the models."""
     errors = [e for per in report["results"].get("nmse", {}).values() for e in per.values() if e is not None]
     figure = f" Mean error on the held-out patients: {sum(errors) / len(errors):.4f}." if errors else ""
     taken, used = report["steps"], report["exported_step"]

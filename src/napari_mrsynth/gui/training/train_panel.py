@@ -1,11 +1,12 @@
-"""What the user sets to train a model from scratch."""
+"""What the user sets to train a model, from scratch or from another one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.configurations import Configuration
@@ -14,6 +15,9 @@ from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.widgets.pieces import heading, muted
 
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Card
+
 
 class TrainPanel(QWidget):
     """Data folder, configuration, who is held out, how long; says by signals what is asked for."""
@@ -21,6 +25,7 @@ class TrainPanel(QWidget):
     folder_asked = Signal()
     configuration_asked = Signal()
     configuration_chosen = Signal(int)
+    start_chosen = Signal()
     changed = Signal()
 
     def __init__(self) -> None:
@@ -35,6 +40,9 @@ class TrainPanel(QWidget):
         self.configuration.setMinimumContentsLength(6)
         self.other = QPushButton("File…")
         self.other.setToolTip("A configuration of your own (YAML)")
+        self.start = narrow_combo(
+            "Start from", "A model of the same system: its network and weights are where the training starts"
+        )
         self.contrasts = QLineEdit()
         self.contrasts.setAccessibleName("Contrasts")
         self.contrasts.setToolTip("What every patient must have; any names, separated by commas")
@@ -52,6 +60,7 @@ class TrainPanel(QWidget):
         self.folder.clicked.connect(self.folder_asked)
         self.other.clicked.connect(self.configuration_asked)
         self.configuration.activated.connect(self.configuration_chosen)
+        self.start.activated.connect(lambda _: self.start_chosen.emit())
         self.contrasts.editingFinished.connect(self.changed)
         self.name.textChanged.connect(lambda _: self.changed.emit())
         self.patients.held_out_chosen.connect(lambda _: self.changed.emit())
@@ -80,6 +89,16 @@ class TrainPanel(QWidget):
         self.checkpoint.setValue(settings.run.checkpoint_every)
         self.name.setText(settings.card.id if current.own else f"my-{current.path.stem}")
 
+    def show_starts(self, cards: Sequence[Card]) -> None:
+        """List the models that the training can start from; the one that is chosen stays so."""
+        before = self.start.currentData()
+        self.start.clear()
+        self.start.addItem("Scratch", "")
+        for card in cards:
+            self.start.addItem(card.title or card.id, card.id)
+            self.start.setItemData(self.start.count() - 1, card.id, Qt.ItemDataRole.ToolTipRole)
+        self.start.setCurrentIndex(max(self.start.findData(before), 0))
+
     def show_patients(
         self, root: Path | None, patients: Sequence[Patient], held_out: Collection[str]
     ) -> None:
@@ -105,6 +124,7 @@ class TrainPanel(QWidget):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Configuration", chosen)
+        form.addRow("Start from", self.start)
         form.addRow("Contrasts", self.contrasts)
         form.addRow("Length", self.steps)
         form.addRow("Check every", self.check)
