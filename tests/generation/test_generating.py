@@ -209,7 +209,7 @@ def test_cancelling_leaves_the_maker_usable(maker, anatomy, painted):
 
 def test_every_file_is_marked_synthetic(made, tmp_path):
     result, _ = made
-    written = save(tmp_path, result)
+    written = [path for _, path in save(tmp_path, result)]
     assert len(written) == 3 * len(CONTRASTS) + 1
     for path in written:
         assert recognise(path) is not None

@@ -15,12 +15,14 @@ import typer
 
 from napari_mrsynth import __version__
 from napari_mrsynth.cli import (
+    dataset,
     demo,
     doctor,
     evaluate,
     experiment,
     export,
     finetune,
+    generate,
     joyce,
     models,
     structure,
@@ -138,6 +140,7 @@ def _assemble() -> typer.Typer:
             "study": study.study,
             "synthesize": synthesize.synthesize,
             "structure": structure.structure,
+            "generate": generate.generate,
             "evaluate": evaluate.evaluate,
             "train": train.train,
             "finetune": finetune.finetune,
@@ -149,6 +152,9 @@ def _assemble() -> typer.Typer:
     bundles = _group("The installed models: list them, show a card, verify the weights.")
     _fill(bundles, {"list": models.list_models, "show": models.show, "verify": models.verify})
     whole.add_typer(bundles, name="models")
+    sets = _group("Labelled synthetic data sets: build one, and verify what it is good for.")
+    _fill(sets, {"build": dataset.build, "verify": dataset.verify})
+    whole.add_typer(sets, name="dataset")
     tables = _group("The project's published tables, each made by one command.")
     _fill(
         tables,

@@ -1,4 +1,4 @@
-"""``mrsynth structure``: the structural feature map of a scan, as a 0/1 image on its own grid."""
+"""``mrsynth structure``: the structural feature map of a scan on its own grid, or one from a seed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def structure(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A scan: a file or a DICOM folder.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the map is written, as NIfTI.")],
+    image: Annotated[
+        Path | None, typer.Argument(metavar="IMAGE", help="A scan: a file or a DICOM folder.")
+    ] = None,
     beta: Annotated[
         float | None,
         typer.Option(metavar="B", help="Threshold, 0 to 1; lower is more edges. By default the contrast's."),
@@ -32,9 +34,19 @@ def structure(
     mask_out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write the expanded brain mask.")
     ] = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="Draw the map of one axial slice instead of reading a scan.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="With --random: what to draw from.")] = None,
+    attempts: Annotated[
+        int, typer.Option(metavar="M", help="With --random: how many maps are drawn at most.")
+    ] = 50,
+    bundle: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --random: the model that draws.")
+    ] = None,
 ) -> Report:
     """Write a scan's edges as a 0/1 map, with a JSON file beside it that says how it was made."""
-    from napari_mrsynth.errors import OutputError
+    from napari_mrsynth.errors import ConfigError, OutputError
     from napari_mrsynth.io import read_image
     from napari_mrsynth.structure import StructureSettings, default_beta, map_volume
     from napari_mrsynth.structure.saving import checked_target, save_labels
@@ -43,6 +55,14 @@ def structure(
     mask_target = None if mask_out is None else checked_target(absolute(mask_out))
     if target == mask_target:
         raise OutputError(f"--out and --mask-out are both “{target}”.", hint="Give two names.")
+    drawing = random and seed is not None
+    if drawing == (image is not None) or random != drawing or (seed is not None) != drawing:
+        raise ConfigError(
+            "There is either no source of the map, or more than one.",
+            hint="Give IMAGE, or --random together with --seed N.",
+        )
+    if image is None:
+        return _drawn(seed or 0, attempts, bundle, target, mask_target)
     scan = read_image(absolute(image), kind="scan")
     threshold = default_beta(scan.contrast) if beta is None else beta
     settings = StructureSettings(threshold, blur, expand)
@@ -63,6 +83,44 @@ def structure(
         "notes": notes,
     }
     return Report(payload, _text(made, written, mask_written, notes))
+
+
+def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_target: Path | None) -> Report:
+    """Write a random map, and the brain mask that was drawn with it."""
+    from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
+    from napari_mrsynth.structure.saving import save_labels
+
+    drawer = RandomAnatomy(anatomy_bundle(BundleStore(), bundle))
+    found = drawer.draw(seed, attempts=attempts)
+    made, brain = found.anatomy.structure_map(), found.anatomy.brain_map()
+    written = save_labels(target, made, made.source.synthetic or {})
+    mask_written = (
+        None if mask_target is None else save_labels(mask_target, brain, brain.source.synthetic or {})
+    )
+    record = found.anatomy.record
+    payload = {
+        "output": written,
+        "mask": mask_written,
+        "seed": seed,
+        "bundle": drawer.card.id,
+        "shape": found.anatomy.grid.shape,
+        "spacing_mm": drawer.card.spacing_mm,
+        "attempts": found.attempts,
+        "refusals": found.refusals,
+        "outline_error": record["outline_error"],
+        "accepted": record["accepted"],
+        "edge_voxels": int(made.array.sum()),
+        "edge_share_of_brain": float(made.array.sum() / brain.array.sum()),
+        "notes": found.anatomy.notes,
+    }
+    lines = [
+        f"Random structure map: {written}",
+        *([f"Brain mask: {mask_written}"] if mask_written is not None else []),
+        f"Seed {seed}, {found.attempts} drawn, outline off by {record['outline_error']:.1%} of the pixels.",
+        *(f"Note: {note}" for note in found.anatomy.notes),
+    ]
+    return Report(payload, "\n".join(lines))
 
 
 def _text(made: StructureMap, written: Path, mask: Path | None, notes: list[str]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
-from napari_mrsynth.imaging import Affine, BrainMask, Grid, LabelVolume, Volume
+from napari_mrsynth.imaging import Affine, BrainMask, Grid, LabelVolume, Source, Volume
 from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.members import labels_on
 from napari_mrsynth.preprocess.normalise import fit
@@ -80,13 +80,29 @@ class Anatomy:
         return np.ascontiguousarray(found, dtype=np.uint8)
 
     def structure_map(self) -> LabelVolume:
-        """Return the map on the native grid, by nearest voxel."""
+        """Return the map on the native grid, by nearest voxel; marked where it was drawn at random."""
         from napari_mrsynth.preprocess.resample import resample
 
         framed = LabelVolume(
-            self.structure, self.frame.grid, f"structure map of {self.name}", labels={1: "structure"}
+            self.structure,
+            self.frame.grid,
+            f"structure map of {self.name}",
+            self._source,
+            labels={1: "structure"},
         )
         return resample(framed, self.grid)
+
+    def brain_map(self) -> LabelVolume:
+        """Return the brain on the native grid; marked where it was drawn at random."""
+        array = self.brain.array.astype(np.uint8)
+        return LabelVolume(array, self.grid, f"brain of {self.name}", self._source, labels={1: "brain"})
+
+    @property
+    def _source(self) -> Source:
+        if self.scan is not None:
+            return Source(format="structure", synthetic=dict(self.record) if self.scan.is_synthetic else None)
+        what = "structural feature map drawn at random (Qu et al. 2020, stage 1)"
+        return Source(format="synthetic", synthetic={"Synthetic": True, "what": what, **self.record})
 
 
 def patient_anatomy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,55 +13,77 @@ from napari_mrsynth.generation.result import Generated
 from napari_mrsynth.imaging import LabelVolume, Source, Volume
 from napari_mrsynth.io import derivative_name, write_volume
 
-HEALTHY, DIFFERENCE, FOUND, INTO = "healthy", "difference", "found", "lesion"
+SUFFIX = {
+    "generated": "",
+    "healthy twin": "healthy",
+    "difference": "difference",
+    "found": "found",
+    "into": "lesion",
+}
 
 
-def files_of(
-    generated: Generated, into: Mapping[str, Volume] | None = None
-) -> dict[str, Volume | LabelVolume]:
-    """Return every image of a result by the name of its file.
+@dataclass(frozen=True, eq=False)
+class Item:
+    """An image of a result.
 
-    Parameters
+    Attributes
     ----------
-    generated : Generated
-    into : mapping of str to Volume, optional
-        Real scans with the lesion painted in.
+    contrast : str
+        Or ``seg`` and ``structure``.
+    kind : str
+        ``generated``, ``healthy twin``, ``difference``, ``found`` (by the segmenter) or ``into`` (the lesion
+        in a real scan).
+    image : Volume or LabelVolume
+    file : str
+        Its file name.
     """
+
+    contrast: str
+    kind: str
+    image: Volume | LabelVolume
+    file: str
+
+
+def items_of(generated: Generated, into: Mapping[str, Volume] | None = None) -> list[Item]:
+    """Return every image of a result, and of real scans with its lesion painted in."""
     patient = generated.anatomy.name
-    files: dict[str, Volume | LabelVolume] = {}
-    for kind, volumes in (
-        ("", generated.outputs),
-        (HEALTHY, generated.healthy),
-        (DIFFERENCE, generated.difference),
-        (INTO, into or {}),
-    ):
-        for contrast, volume in volumes.items():
-            files[_name(patient, contrast, kind)] = volume
-    files[_name(patient, "seg", "")] = marked(generated.painted.labels, generated)
+    images: list[tuple[str, str, Volume | LabelVolume]] = [
+        (contrast, kind, volume)
+        for kind, volumes in (
+            ("generated", generated.outputs),
+            ("healthy twin", generated.healthy),
+            ("difference", generated.difference),
+            ("into", into or {}),
+        )
+        for contrast, volume in volumes.items()
+    ]
+    images.append(("seg", "generated", marked(generated.painted.labels, generated)))
     if generated.check is not None:
-        files[_name(patient, "seg", FOUND)] = generated.check.found
+        images.append(("seg", "found", generated.check.found))
     if generated.anatomy.scan is None:
-        files[_name(patient, "structure", "")] = marked(generated.anatomy.structure_map(), generated)
-    return files
+        images.append(("structure", "generated", marked(generated.anatomy.structure_map(), generated)))
+    return [
+        Item(contrast, kind, image, file_name(patient, contrast, kind)) for contrast, kind, image in images
+    ]
 
 
 def save(
     folder: Path, generated: Generated, into: Mapping[str, Volume] | None = None, *, overwrite: bool = True
-) -> list[Path]:
-    """Write every image of a result into a folder.
+) -> list[tuple[Item, Path]]:
+    """Write every image of a result into a folder; return each with its path.
 
     Raises
     ------
     OutputError
         If an acquired scan is in the way, another result is and `overwrite` is not set, or the disk refuses.
     """
-    files = files_of(generated, into)
-    there = [name for name in files if (folder / name).exists()]
+    items = items_of(generated, into)
+    there = [item.file for item in items if (folder / item.file).exists()]
     if there and not overwrite:
         raise OutputError(
             f"{', '.join(there)} is already in {folder}.", hint="Choose another folder, or overwrite."
         )
-    return [write_volume(folder / name, image) for name, image in files.items()]
+    return [(item, write_volume(folder / item.file, item.image)) for item in items]
 
 
 def marked(labels: LabelVolume, generated: Generated) -> LabelVolume:
@@ -77,5 +99,6 @@ def marked(labels: LabelVolume, generated: Generated) -> LabelVolume:
     return replace(labels, source=Source(format="synthetic", header=labels.source.header, synthetic=record))
 
 
-def _name(patient: str, contrast: str, kind: str) -> str:
-    return derivative_name(patient, contrast).replace("desc-synthetic", f"desc-synthetic{kind}", 1)
+def file_name(patient: str, contrast: str, kind: str = "generated") -> str:
+    """Return a file's name: ``sub-01_desc-synthetichealthy_FLAIR.nii.gz`` for the healthy twin's FLAIR."""
+    return derivative_name(patient, contrast).replace("desc-synthetic", f"desc-synthetic{SUFFIX[kind]}", 1)

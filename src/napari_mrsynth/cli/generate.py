@@ -1,0 +1,268 @@
+"""``mrsynth generate``: scans of a brain with the lesion that was painted, and that lesion in real scans."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_mrsynth.cli._output import Report, absolute, follow
+from napari_mrsynth.cli.synthesize import Device, Precision, _names, _writable
+from napari_mrsynth.errors import BundleError, ConfigError, ContrastError
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.generation import Anatomy, Check, Generated, Painted
+    from napari_mrsynth.imaging import LabelVolume, Volume
+    from napari_mrsynth.io import PatientFiles
+    from napari_mrsynth.lesions import LabelSet
+
+EASIEST = ("T1w", "T2w", "FLAIR", "T1ce")
+"""Of which scan of a patient the anatomy is taken where none is named: lesions show least in the first."""
+
+
+class Disease(StrEnum):
+    """Whose classes of lesion tissue the labels have."""
+
+    TUMOUR = "tumour"
+    MS = "ms"
+    STROKE = "stroke"
+
+
+def generate(
+    labels: Annotated[Path, typer.Option(metavar="FILE", help="The painted lesion: a label map.")],
+    want: Annotated[str, typer.Option(metavar="CONTRAST[,...]", help="What to make: T1w,FLAIR.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the results are written.")],
+    disease: Annotated[Disease, typer.Option(help="Whose classes the labels have.")] = Disease.TUMOUR,
+    anatomy: Annotated[
+        Path | None, typer.Option(metavar="IMAGE", help="A scan of the patient whose anatomy it is.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Random anatomy instead: one axial slice from this seed.")
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(metavar="PATIENT", help="Also paint the lesion into this patient's real scans."),
+    ] = None,
+    healthy: Annotated[
+        bool, typer.Option("--healthy", help="Also make the healthy twin and the difference.")
+    ] = False,
+    own_lesions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The patient's own lesions, to be taken out of the anatomy."),
+    ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A brain mask to use instead of a computed one.")
+    ] = None,
+    beta: Annotated[
+        float | None, typer.Option(metavar="B", help="Threshold of the structure map; the contrast's own.")
+    ] = None,
+    display_slice: Annotated[
+        int | None,
+        typer.Option("--slice", metavar="K", help="With --seed: the labels' axial slice, 0 the lowest."),
+    ] = None,
+    attempts: Annotated[
+        int, typer.Option(metavar="M", help="With --seed: how many maps are drawn at most.")
+    ] = 50,
+    blend: Annotated[
+        float, typer.Option(metavar="MM", help="With --into: width of the rim around the lesion.")
+    ] = 3.0,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Compare with what the segmenter finds.")
+    ] = True,
+    bundle: Annotated[str | None, typer.Option(metavar="ID", help="The generator to use.")] = None,
+    segmenter: Annotated[str | None, typer.Option(metavar="ID", help="The segmenter to check with.")] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.AUTO,
+    precision: Annotated[Precision, typer.Option(help="Numbers to compute with.")] = Precision.AUTO,
+) -> Report:
+    """Make registered scans of an anatomy with the painted lesion, each with its provenance beside it."""
+    from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.generation import LesionMaker, generator_bundle
+    from napari_mrsynth.generation.saving import save
+    from napari_mrsynth.io import read_image, read_patient
+    from napari_mrsynth.lesions import label_set
+
+    began = time.perf_counter()
+    _require_one_anatomy(anatomy, seed, into)
+    wanted = _names(want, "--want")
+    classes, store = label_set(disease.value), BundleStore()
+    maker = LesionMaker(generator_bundle(store, classes, bundle), device.value, precision.value)
+    maker.require(wanted)
+    painted_labels = read_image(absolute(labels), kind="labels")
+    patient = None if into is None else read_patient(absolute(into))
+    if patient is not None:
+        _require_scans(patient, wanted)
+    folder = _writable(out)
+    own = None if own_lesions is None else read_image(absolute(own_lesions), kind="labels")
+    own = patient.lesions if own is None and patient is not None else own
+    if seed is not None:
+        drawn = _drawn(store, seed, painted_labels, classes, display_slice, attempts, device.value)
+        brain, painted = drawn
+    else:
+        given = _scan(anatomy, patient)
+        brain = _taken(given, maker.spacing_mm, patient, own, mask, beta)
+        painted = _painted(painted_labels, classes, brain)
+    made = follow(maker.run(brain, painted, wanted, healthy=healthy))
+    made, skipped = _checked(made, store, classes, segmenter, check, device.value, precision.value)
+    inside = {} if patient is None else _into(made, patient, blend, own)
+    written = save(folder, made, inside)
+    payload = {
+        "outputs": [{"contrast": item.contrast, "kind": item.kind, "path": path} for item, path in written],
+        "disease": classes.id,
+        "anatomy": brain.record,
+        "wanted": wanted,
+        "dice": None if made.check is None else made.check.dice,
+        "segmenter": None if made.check is None else made.check.bundle,
+        "label_value_dice": None if made.check is None else made.check.published,
+        "structure_f1": made.structure_f1,
+        "into": {
+            name: volume.source.synthetic["into"]
+            for name, volume in inside.items()
+            if volume.source.synthetic
+        },
+        "bundle": made.bundle,
+        "device": made.device,
+        "precision": made.precision,
+        "seconds": round(time.perf_counter() - began, 3),
+        "generation_seconds": round(made.seconds, 3),
+        "warnings": [*made.warnings, *skipped],
+    }
+    return Report(payload, _text(payload, made.check))
+
+
+def _require_one_anatomy(anatomy: Path | None, seed: int | None, into: Path | None) -> None:
+    if anatomy is not None and seed is not None:
+        raise ConfigError(
+            "--anatomy and --seed are both given.", hint="Give one: a patient's, or a random one."
+        )
+    if seed is not None and into is not None:
+        raise ConfigError(
+            "A random anatomy cannot be painted into a patient.",
+            hint="Leave --seed out: the anatomy is then the patient's.",
+        )
+    if anatomy is None and seed is None and into is None:
+        raise ConfigError("There is no anatomy.", hint="Give --anatomy IMAGE, --seed N, or --into PATIENT.")
+
+
+def _require_scans(patient: PatientFiles, wanted: tuple[str, ...]) -> None:
+    here = [volume.contrast for volume in patient.volumes if volume.contrast]
+    missing = [name for name in wanted if name not in here]
+    if missing:
+        raise ContrastError(
+            f"{patient.name} has no {', '.join(missing)} to paint into, only {', '.join(here) or 'none'}.",
+            hint="Ask for what is there with --want, or leave --into out.",
+        )
+
+
+def _scan(anatomy: Path | None, patient: PatientFiles | None) -> Volume:
+    from napari_mrsynth.io import read_image
+
+    if anatomy is not None:
+        return read_image(absolute(anatomy), kind="scan")
+    here = {volume.contrast: volume for volume in (patient.volumes if patient is not None else ())}
+    return next((here[name] for name in EASIEST if name in here), next(iter(here.values())))
+
+
+def _taken(
+    scan: Volume,
+    spacing_mm: float,
+    patient: PatientFiles | None,
+    own: LabelVolume | None,
+    mask: Path | None,
+    beta: float | None,
+) -> Anatomy:
+    from napari_mrsynth.generation import patient_anatomy
+    from napari_mrsynth.imaging import BrainMask
+    from napari_mrsynth.io import read_image
+    from napari_mrsynth.io.naming import patient_of
+    from napari_mrsynth.preprocess.members import labels_on
+
+    found = patient.mask if mask is None and patient is not None else None
+    given = found if mask is None else read_image(absolute(mask), kind="labels")
+    brain = None
+    if given is not None:
+        on, _, _ = labels_on(scan.grid, scan.contrast or scan.name, given, "brain mask")
+        brain = BrainMask(on.array > 0, f"given: {given.name}")
+    path = scan.source.path
+    name = patient.name if patient is not None else patient_of(path) if path is not None else scan.name
+    return patient_anatomy(scan, spacing_mm, name=name, brain=brain, lesions=own, beta=beta)
+
+
+def _painted(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painted:
+    from napari_mrsynth.generation import paint_on
+
+    return paint_on(labels, classes, anatomy)
+
+
+def _drawn(
+    store: BundleStore,
+    seed: int,
+    labels: LabelVolume,
+    classes: LabelSet,
+    display_slice: int | None,
+    attempts: int,
+    device: str,
+) -> tuple[Anatomy, Painted]:
+    from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
+
+    drawer = RandomAnatomy(anatomy_bundle(store), device)
+    found = drawer.draw(seed, labels, classes, display_slice=display_slice, attempts=attempts)
+    return found.anatomy, _painted(found.labels or labels, classes, found.anatomy)
+
+
+def _checked(
+    made: Generated,
+    store: BundleStore,
+    classes: LabelSet,
+    segmenter: str | None,
+    wanted: bool,
+    device: str,
+    precision: str,
+) -> tuple[Generated, list[str]]:
+    """Return the result with the segmenter's answer; where none is installed, a note instead."""
+    from dataclasses import replace
+
+    from napari_mrsynth.generation import LesionCheck, segmenter_bundle
+
+    if not wanted:
+        return made, []
+    try:
+        judge = LesionCheck(segmenter_bundle(store, classes, segmenter), device, precision)
+    except BundleError as error:
+        if segmenter is not None:
+            raise
+        return made, [f"The lesion was not checked: {error.message}"]
+    found = follow(judge.run(made.outputs, made.painted.labels, made.anatomy.brain))
+    return replace(made, check=found), []
+
+
+def _into(
+    made: Generated, patient: PatientFiles, blend_mm: float, own: LabelVolume | None
+) -> dict[str, Volume]:
+    from napari_mrsynth.generation import paint_into
+
+    here = {volume.contrast: volume for volume in patient.volumes if volume.contrast}
+    return {
+        name: paint_into(
+            here[name], volume, made.painted.labels, made.anatomy.brain, blend_mm=blend_mm, own_lesions=own
+        )
+        for name, volume in made.outputs.items()
+    }
+
+
+def _text(payload: dict[str, Any], check: Check | None) -> str:
+    lines = [f"{each['contrast']} ({each['kind']}): {each['path']}" for each in payload["outputs"]]
+    if check is not None:
+        figures = ", ".join(f"{name} {'-' if d is None else f'{d:.3f}'}" for name, d in check.dice.items())
+        lines.append(f"Dice of {check.bundle} against the painted label: {figures}.")
+    kept = ", ".join(f"{name} {value:.2f}" for name, value in payload["structure_f1"].items())
+    lines.append(f"Structure kept (F1): {kept}.")
+    lines.append(
+        f"Made by {payload['bundle']} on {payload['device']} ({payload['precision']}) in "
+        f"{payload['seconds']:.1f} s. Synthetic: for research, not for diagnosis."
+    )
+    lines += [f"Note: {warning}" for warning in payload["warnings"]]
+    return "\n".join(lines)
