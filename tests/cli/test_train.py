@@ -53,6 +53,7 @@ def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, t
         "steps": 100,
         "exported_step": 60,
         "skipped": [{"subject": "p7", "reason": "no T2w"}],
+        "start": None,
         "results": {"nmse": {"a": None}},
     }
     said = mrsynth("train", config).out

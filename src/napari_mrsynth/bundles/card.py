@@ -48,7 +48,7 @@ class Card:
     parameters : int
         Number of trained numbers.
     training : mapping
-        ``config``, ``seed``, ``subjects`` (list of ``{id, sha256}``), ``data``.
+        How it was trained; among it ``subjects`` (list of ``{id, sha256}``), and ``parent`` where it has one.
     results : mapping
         Measured figures, with how they were measured.
     licence : str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_mrsynth.cli._output import Report, absolute, showing_progress
+from napari_mrsynth.cli.joyce import RESULTS, Changes, Config, Data, Jobs, Out, Quick, configuration
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,17 +19,9 @@ if TYPE_CHECKING:
 
 
 def any_subset(
-    config: Annotated[
-        Path | None,
-        typer.Argument(metavar="CONFIG", help="A training configuration; by default the shipped one."),
-    ] = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Values that differ from the file's: optim.steps=1000"),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of patients, instead of the configuration's.")
-    ] = None,
+    config: Config = None,
+    changes: Changes = None,
+    data: Data = None,
     bundle: Annotated[
         str | None,
         typer.Option(
@@ -44,19 +36,15 @@ def any_subset(
     every: Annotated[
         int, typer.Option(metavar="N", help="Cross-validate on every Nth axial slice; 1 for all.")
     ] = 8,
-    jobs: Annotated[int, typer.Option(metavar="N", help="Threads of the forest.")] = 1,
+    jobs: Jobs = 1,
     card: Annotated[
         bool, typer.Option("--card", help="Write the network's figures on the card of --bundle.")
     ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")
-    ] = False,
+    quick: Quick = False,
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where rows and trainings are kept, to go on from.")
     ] = Path("runs/any-subset"),
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where page, figure and rows are written.")] = Path(
-        "docs/results"
-    ),
+    out: Out = RESULTS,
 ) -> Report:
     """Compare the any-subset network with plain methods on every (subset, target) pair."""
     from napari_mrsynth.training.experiments.any_subset import run
@@ -64,13 +52,10 @@ def any_subset(
     from napari_mrsynth.training.experiments.report import write_report
     from napari_mrsynth.training.experiments.summary import bars_of, by_kind
 
-    path = _shipped_config() if config is None else absolute(config)
-    if not path.is_file():
-        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
     where = absolute(folder) / "quick" if quick else absolute(folder)
     settings = AnySubset(
-        config=path,
-        overrides=(*(overrides or ()), *([f"data.root={absolute(data)}"] if data else [])),
+        config=configuration(config, "brain"),
+        overrides=(*(changes or ()), *([f"data.root={absolute(data)}"] if data else [])),
         folder=where,
         bundle=None if bundle is None else _bundle(bundle),
         folds=folds,
@@ -105,10 +90,6 @@ def any_subset(
     if quick:
         lines.append("A rehearsal: these figures say nothing.")
     return Report(payload, "\n".join(lines))
-
-
-def _shipped_config() -> Path:
-    return Path(str(files("napari_mrsynth.systems.anysubset") / "configs" / "brain.yaml"))
 
 
 def _bundle(name: str) -> Bundle:

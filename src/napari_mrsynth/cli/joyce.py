@@ -22,7 +22,7 @@ TABLES = {  # subcommand: module, configuration
 
 Config = Annotated[
     Path | None,
-    typer.Option(metavar="FILE|NAME", help="The network's configuration; by default the published one."),
+    typer.Option(metavar="FILE|NAME", help="The network's configuration; by default a shipped one."),
 ]
 Changes = Annotated[
     list[str] | None,
@@ -69,6 +69,27 @@ misaligned = _command("misaligned", "FLAIR from inputs out of place, with and wi
 transfer = _command("transfer", "Decoders fine-tuned on 1, 2, 3 volumes of another source of data (5.4).")
 
 
+def configuration(given: Path | None, standard: str) -> Path:
+    """Return a file that was given by path or by a shipped one's name; the shipped `standard` by default.
+
+    Raises
+    ------
+    ConfigError
+        If there is neither.
+    """
+    from napari_mrsynth.training.experiments.joyce.plan import shipped
+
+    path = shipped(standard) if given is None else absolute(given)
+    if given is not None and not path.is_file():
+        path = shipped(given.name.removesuffix(".yaml"))
+    if not path.is_file():
+        raise ConfigError(
+            f"There is no configuration {given}.",
+            hint="Give the path of a YAML file, or the name of one that is shipped: joyce-light.",
+        )
+    return path
+
+
 def _run(
     name: str,
     config: Path | None,
@@ -79,20 +100,13 @@ def _run(
     *,
     quick: bool,
 ) -> Report:
-    from napari_mrsynth.training.experiments.joyce.plan import Joyce, shipped
+    from napari_mrsynth.training.experiments.joyce.plan import Joyce
     from napari_mrsynth.training.experiments.joyce.report import figure_of, tables_of, write_report
     from napari_mrsynth.training.experiments.joyce.running import run
     from napari_mrsynth.training.experiments.plan import Settings
 
     module, standard = TABLES[name]
-    path = shipped(standard) if config is None else absolute(config)
-    if config is not None and not path.is_file():
-        path = shipped(config.name.removesuffix(".yaml"))
-    if not path.is_file():
-        raise ConfigError(
-            f"There is no configuration {config}.",
-            hint="Give the path of a YAML file, or the name of one that is shipped: joyce-light.",
-        )
+    path = configuration(config, standard)
     folds, every, jobs = numbers
     where = folder / "quick" if quick else folder
     settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)

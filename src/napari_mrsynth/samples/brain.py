@@ -57,7 +57,8 @@ def simulate_brain(*, lesion: bool = False, seed: int = 0) -> Steps[PatientFiles
         Whether to draw a right frontal glioma with oedema into it; its labels (1 necrotic core, 2 oedema,
         3 solid tumour) come as the patient's lesions.
     seed : int
-        Of the noise in the simulated scans.
+        Of the noise in the simulated scans. T1w is the same for every seed, so brains of two seeds are one
+        person: a training refuses to learn from one and be measured on the other.
 
     Yields
     ------

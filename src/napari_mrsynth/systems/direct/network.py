@@ -57,7 +57,7 @@ class LocationSensitive(DirectNetwork):
     Parameters
     ----------
     inputs, outputs : sequence of str
-        Among the inputs the three of :data:`LOCATION`.
+        Contrast names; among the inputs ``at-S``, ``at-A`` and ``at-R`` too, which say where a voxel lies.
     neighbours : int
         1 makes the patches 3x3x3.
     units : (int, int)
