@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, pairs, showing_progress
+from napari_mrsynth.cli._output import Report, absolute, pairs, showing_progress, table
 
 if TYPE_CHECKING:
     from napari_mrsynth.datasets.build import Built
@@ -140,3 +140,80 @@ def _text(built: Built) -> str:
         )
     text += [f"Left out: {subject}: {reason}" for subject, reason in built.skipped]
     return "\n".join(text)
+
+
+def verify(
+    real: Annotated[Path, typer.Option(metavar="DIR", help="Folder of real patients with lesion labels.")],
+    synthetic: Annotated[Path, typer.Option(metavar="DIR", help="A set that `dataset build` made.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where trainings and tables are kept; goes on there.")
+    ],
+    only: Annotated[
+        str, typer.Option(metavar="PATTERN", help="The real patients called so: 'tumour/*'")
+    ] = "",
+    held_out: Annotated[
+        str, typer.Option(metavar="ID[,...]", help="Who is judged on; by default who the set does not know.")
+    ] = "",
+    lines: Annotated[
+        str, typer.Option(metavar="N[,...]", help="Lines of the published table; all by default.")
+    ] = "",
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Trainings of each line.")] = 1,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The segmenter's; the disease's shipped one else.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SETTING=VALUE", help="Change a setting: optim.steps=1000"),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")
+    ] = False,
+) -> Report:
+    """Train segmenters on real, synthetic and mixed patients, and say which learn best."""
+    from napari_mrsynth.datasets.availability.experiment import Settings, run, shipped_config
+    from napari_mrsynth.datasets.availability.report import finite, payload, verdict, write_report
+    from napari_mrsynth.datasets.folder import DatasetFolder
+
+    where = absolute(synthetic)
+    disease = str(DatasetFolder(where).manifest()["recipe"]["disease"])
+    settings = Settings(
+        real=absolute(real),
+        synthetic=where,
+        out=absolute(out),
+        config=shipped_config(disease) if config is None else absolute(config),
+        overrides=tuple(changes or ()),
+        only=only,
+        held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()),
+        arms=_numbers(lines),
+        repeats=repeats,
+        quick=quick,
+    )
+    with showing_progress() as show:
+        outcome = run(settings, show)
+    paths = write_report(outcome)
+    head = ("line", "learnt from", "lesion Dice", "published measure", "published")
+    body = [
+        (
+            str(arm.number),
+            arm.title,
+            f"{outcome.spread(arm, 'lesion').mean:.3f}",
+            f"{outcome.spread(arm, 'label-value-dice').mean:.3f}",
+            f"{arm.dice:.3f}",
+        )
+        for arm in outcome.arms
+    ]
+    said = [table(body, head), "", verdict(outcome) or ""]
+    said += [f"{kind}: {path}" for kind, path in paths.items()]
+    said += [f"Left out: {subject}: {reason}" for subject, reason in outcome.sides.skipped]
+    if quick:
+        said.append("A rehearsal: these figures say nothing.")
+    return Report({"files": paths, **finite(payload(outcome))}, "\n".join(said))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    from napari_mrsynth.errors import ConfigError
+
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() for part in parts):
+        raise ConfigError(f"“{text}” are not lines of a table.", hint="Give numbers: --lines 1,2,17")
+    return tuple(int(part) for part in parts)

@@ -136,8 +136,9 @@ def slab_of(anatomy: Anatomy, labels: LabelVolume, framed: NDArray[np.uint8]) ->
     framed : ndarray of int, (S, A, R)
         The same in its frame.
     """
-    inside = np.where(framed.any(axis=(1, 2))[:, None, None], anatomy.inside, 0).astype(np.uint8)
+    inside = np.where(framed.any(axis=(1, 2), keepdims=True), anatomy.inside, 0).astype(np.uint8)
     brain = np.array(anatomy.brain.array, dtype=bool)
     shown: NDArray[Any] = anatomy.grid.as_display(brain)  # a view: writing it writes the brain
-    shown[~np.asarray(labels.display, dtype=bool).any(axis=(1, 2))] = False
+    bare = np.flatnonzero(np.count_nonzero(labels.display, axis=(1, 2)) == 0)
+    shown[bare] = False
     return replace(anatomy, inside=inside, brain=replace(anatomy.brain, array=brain))

@@ -49,7 +49,7 @@ class Crops(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.patients, self.count, self.crop = list(patients), count, crop
         self.neighbours, self.seed, self.artefacts = neighbours, seed, artefacts
-        self._slices = [_usable_slices(patient) for patient in self.patients]
+        self._slices = [usable_slices(patient) for patient in self.patients]
 
     def __len__(self) -> int:
         return self.count
@@ -91,7 +91,8 @@ class Crops(Dataset[dict[str, Tensor]]):
         return np.asarray(self.patients[which].volumes[:, *where], dtype=np.float32)
 
 
-def _usable_slices(patient: Prepared) -> NDArray[np.intp]:
+def usable_slices(patient: Prepared) -> NDArray[np.intp]:
+    """Return the axial slices that show enough brain to be drawn."""
     areas = patient.mask.sum(axis=(1, 2))
     return np.flatnonzero(areas >= max(1, min(SMALLEST_SLICE, areas.max() // 10)))
 
