@@ -95,8 +95,8 @@ class TrainPanel(QWidget):
         self.start.clear()
         self.start.addItem("Scratch", "")
         for card in cards:
-            self.start.addItem(card.title or card.id, card.id)
-            self.start.setItemData(self.start.count() - 1, card.id, Qt.ItemDataRole.ToolTipRole)
+            self.start.addItem(card.id, card.id)  # titles of one model's children begin alike
+            self.start.setItemData(self.start.count() - 1, card.title, Qt.ItemDataRole.ToolTipRole)
         self.start.setCurrentIndex(max(self.start.findData(before), 0))
 
     def show_patients(
