@@ -14,6 +14,7 @@ from napari_mrsynth.generation import (
     LesionMaker,
     generator_bundle,
     paint_on,
+    paint_slice,
     patient_anatomy,
     segmenter_bundle,
 )
@@ -232,3 +233,18 @@ def test_the_same_request_makes_the_same_voxels(maker, anatomy, painted, made):
 def test_a_scan_that_a_model_made_says_so_as_anatomy(scan):
     fake = replace(scan, source=replace(scan.source, synthetic={"Synthetic": True}))
     assert any("made by a model" in note for note in patient_anatomy(fake, SPACING_MM).notes)
+
+
+@pytest.mark.parametrize("spacing", [(4, 4, 4), (5.0, 4.5, 7.0)])
+def test_a_slice_painted_quickly_is_that_of_the_whole(maker, spacing):
+    affine = affine_of(SHAPE, spacing, "LPS")
+    scan, labels = phantom(SHAPE, affine, "T1w"), lesion_labels(SHAPE, affine)
+    anatomy = patient_anatomy(scan, SPACING_MM)
+    whole = paint_on(labels, TUMOUR, anatomy)
+    index = int(np.asarray(labels.display).any(axis=(1, 2)).argmax()) + 1
+    quick = paint_slice(labels, anatomy, index)
+    assert quick.framed.any()
+    np.testing.assert_array_equal(
+        maker.preview(anatomy, quick, ["FLAIR"], index)["FLAIR"],
+        maker.preview(anatomy, whole, ["FLAIR"], index)["FLAIR"],
+    )

@@ -94,9 +94,9 @@ def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_targ
     drawer = RandomAnatomy(anatomy_bundle(BundleStore(), bundle))
     found = drawer.draw(seed, attempts=attempts)
     made, brain = found.anatomy.structure_map(), found.anatomy.brain_map()
-    written = save_labels(target, made, made.source.synthetic or {})
+    written = save_labels(target, made, dict(made.source.synthetic or {}))
     mask_written = (
-        None if mask_target is None else save_labels(mask_target, brain, brain.source.synthetic or {})
+        None if mask_target is None else save_labels(mask_target, brain, dict(brain.source.synthetic or {}))
     )
     record = found.anatomy.record
     payload = {

@@ -17,7 +17,7 @@ from napari_mrsynth.generation.models import classes_of
 from napari_mrsynth.generation.painted import Painted
 from napari_mrsynth.generation.provenance import difference_record, provenance
 from napari_mrsynth.generation.result import Generated
-from napari_mrsynth.imaging import Source, Volume
+from napari_mrsynth.imaging import LabelVolume, Source, Volume
 from napari_mrsynth.progress import Stopwatch
 from napari_mrsynth.synthesis.device import choose
 from napari_mrsynth.synthesis.result import Step
@@ -31,8 +31,6 @@ FloatArray = NDArray[np.float32]
 Planes = dict[str, tuple[int, FloatArray]]
 LOADED, MADE = 0.05, 0.93
 """Shares of the work when the model is loaded, and when every slice is made."""
-
-SMALL_LESION_MM = 4.0
 
 
 class LesionMaker:
@@ -123,6 +121,18 @@ class LesionMaker:
             return {name: np.zeros(anatomy.grid.display.shape[1:], np.float32) for name in names}
         made = self._loaded().make(anatomy, _labels(anatomy, painted), np.array(needed), names)
         return {name: _plane(anatomy, planes, display_slice) for name, planes in made.items()}
+
+    def healthy(self, anatomy: Anatomy, contrast: str) -> Volume:
+        """Make one contrast of an anatomy without any lesion, at once (errors as :meth:`require`)."""
+        names, runner = self.require([contrast]), self._loaded()
+        none = _labels(anatomy, None)
+        framed = np.zeros(anatomy.frame.shape, np.float32)
+        framed[anatomy.planes] = runner.make(anatomy, none, anatomy.planes, names)[contrast]
+        empty = LabelVolume(np.zeros(anatomy.grid.shape, np.uint8), anatomy.grid)
+        record = provenance(
+            contrast, anatomy, Painted(empty, none), names, self.card, runner.plan, lesion=False
+        )
+        return _volume(anatomy, framed, contrast, record)
 
     def run(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.errors import LabelError
+from napari_mrsynth.errors import GridError, LabelError
 from napari_mrsynth.generation.anatomy import Anatomy
-from napari_mrsynth.imaging import LabelVolume
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume
 from napari_mrsynth.lesions import LabelSet, conform, require_inside
 
 
@@ -28,10 +29,10 @@ class Painted:
     labels: LabelVolume
     framed: NDArray[np.uint8]
 
-    @property
+    @cached_property
     def present(self) -> tuple[int, ...]:
         """The classes that were painted."""
-        return self.labels.present
+        return tuple(int(value) for value in np.flatnonzero(np.bincount(self.framed.ravel())) if value)
 
 
 def paint_on(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painted:
@@ -57,3 +58,43 @@ def paint_on(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painte
             hint="Paint it larger.",
         )
     return Painted(fitted, framed)
+
+
+def paint_slice(labels: LabelVolume, anatomy: Anatomy, display_slice: int) -> Painted:
+    """Fit one displayed axial slice of labels to an anatomy, quickly, for a preview while they are painted.
+
+    What lies outside the brain is left out, and nothing is an empty slice; classes are not looked at.
+
+    Parameters
+    ----------
+    labels : LabelVolume
+        On the anatomy's native grid.
+    anatomy : Anatomy
+    display_slice : int
+        S index on the anatomy's display grid.
+
+    Raises
+    ------
+    GridError
+        If the labels lie on another grid.
+    """
+    frame = anatomy.frame
+    reason = anatomy.grid.mismatch(labels.grid)
+    if reason is not None:
+        raise GridError(f"The labels do not lie on the anatomy's grid: {reason}.")
+    framed = np.zeros(frame.shape, np.uint8)
+    planes = frame.planes_for(display_slice)
+    if planes:
+        here = slice(planes.start, planes.stop)
+        if frame.is_exact:
+            s, a, r = frame.box
+            part = labels.display[s.start + planes.start : s.start + planes.stop, a, r]
+        else:
+            from napari_mrsynth.preprocess.resample import resample
+
+            matrix = frame.grid.affine.matrix.copy()
+            matrix[:3, 3] = frame.grid.affine.apply((planes.start, 0, 0))
+            grid = Grid((len(planes), frame.shape[1], frame.shape[2]), Affine(matrix))
+            part = resample(labels, grid).array
+        framed[here] = part * (anatomy.inside[here] > 0)
+    return Painted(labels, framed)

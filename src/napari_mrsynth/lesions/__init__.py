@@ -3,7 +3,6 @@
 from napari_mrsynth.lesions.classes import LABEL_SETS, LabelSet, LesionClass, label_set
 from napari_mrsynth.lesions.conform import conform, require_inside
 from napari_mrsynth.lesions.drawing import DrawnLesion, random_lesion
-from napari_mrsynth.lesions.generation import LesionGenerator
 from napari_mrsynth.lesions.library import LesionLibrary
 from napari_mrsynth.lesions.placing import PlacedLesion, Placement, lay, place, require_placed_inside
 from napari_mrsynth.lesions.shape import LesionShape
@@ -13,7 +12,6 @@ __all__ = [
     "DrawnLesion",
     "LabelSet",
     "LesionClass",
-    "LesionGenerator",
     "LesionLibrary",
     "LesionShape",
     "PlacedLesion",

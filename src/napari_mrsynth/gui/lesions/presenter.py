@@ -13,10 +13,11 @@ from qtpy.QtCore import QTimer
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.executor import QtExecutor
-from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.gui.layer_data import image_of, layer_tuple
 from napari_mrsynth.gui.lesions.layers import LesionLayers
 from napari_mrsynth.gui.lesions.session import LesionSession
 from napari_mrsynth.gui.lesions.situation import Ghost, Measured
+from napari_mrsynth.imaging.study import BrainMask
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import State, Status
 
@@ -64,6 +65,7 @@ class LesionPresenter:
         self.layers = LesionLayers(viewer)
         self.session = session or LesionSession(QtExecutor())
         self._scan: Layer | None = None
+        self.brain_of: Callable[[Volume], BrainMask | None] = lambda _: None
         self._tool = "pan_zoom"
         self._stop_clicks: Callable[[], None] | None = None
         self._soon = QTimer(dock)
@@ -154,7 +156,18 @@ class LesionPresenter:
         image = image_of(self._viewer.layers[name]) if name else None
         self._scan = self._viewer.layers[name] if name else None
         self._stop_painting()
-        self.session.choose(image if isinstance(image, Volume) else None)
+        scan = image if isinstance(image, Volume) else None
+        self.session.choose(scan, self.brain_of(scan) if scan is not None else None)
+
+    def adopt(self, scan: Volume, brain: BrainMask | None) -> None:
+        """Show a scan whose brain is known, and paint into it from now on."""
+        data, attributes, _ = layer_tuple(scan)
+        for layer in self.layers.scans:
+            layer.visible = False
+        self._scan = self._viewer.add_image(data, **attributes)
+        self._viewer.reset_view()
+        self._stop_painting()
+        self.session.choose(scan, brain)
 
     def _use_disease(self, identity: str) -> None:
         self._stop_painting()
@@ -242,8 +255,8 @@ class LesionPresenter:
     def _measure(self) -> None:
         labels = self.layers.painted_labels()
         if labels is not None:
-            self.session.measure(labels)
             self.painted.emit(labels)
+            self.session.measure(labels)
 
     def _show_measured(self, measured: Measured) -> None:
         self._dock.paint.show_volumes(measured.volumes_ml, measured.outside_ml)

@@ -38,8 +38,8 @@ class LesionSession(LesionSituation):
 
     # ------------------------------------------------------------------ the patient
 
-    def choose(self, volume: Volume | None) -> None:
-        """Paint into another scan's space, or into none; its brain is found first."""
+    def choose(self, volume: Volume | None, brain: BrainMask | None = None) -> None:
+        """Paint into another scan's space, or into none; its brain is found first, if it is not given."""
         self._refuse_while_busy("choose another scan")
         self._forget_ghost()
         self.volume, self.brain = volume, None
@@ -47,13 +47,16 @@ class LesionSession(LesionSituation):
         if volume is None:
             self._settle()
             return
+        if brain is not None:
+            self._set_brain(brain)
+            return
 
         def find() -> BrainMask:
             from napari_mrsynth.preprocess.mask import brain_mask
 
             return brain_mask([volume])
 
-        self._start("Finding the brain …", lambda: simply(find), self._set_brain)
+        self.start("Finding the brain …", lambda: simply(find), self._set_brain)
 
     def use_disease(self, identity: str) -> None:
         """Paint the classes of another disease; library and shape are forgotten."""
@@ -82,9 +85,9 @@ class LesionSession(LesionSituation):
         def ready(made: LabelVolume) -> None:
             self.labels_ready.emit(made)
             notes = [note for note in made.notes if note not in labels.notes]
-            self._say(Status(State.READY, f"Paint on a copy of “{labels.name}”.", " ".join(notes)))
+            self.say(Status(State.READY, f"Paint on a copy of “{labels.name}”.", " ".join(notes)))
 
-        self._start("Copying the labels …", lambda: simply(copy), ready)
+        self.start("Copying the labels …", lambda: simply(copy), ready)
 
     # ------------------------------------------------------------------ the shape
 
@@ -98,16 +101,14 @@ class LesionSession(LesionSituation):
             self.choice_changed.emit()
             self._settle()
 
-        self._start(
-            f"Opening {folder.name} …", lambda: simply(lambda: LesionLibrary(folder, classes)), opened
-        )
+        self.start(f"Opening {folder.name} …", lambda: simply(lambda: LesionLibrary(folder, classes)), opened)
 
     def take(self, name: str) -> None:
         """Take a shape of the library; it comes to lie where the last one lay, or in the middle."""
         library = self._require_library()
         self._require_brain("place a lesion")
         begin = partial(simply, lambda: _split(library.shape(name)))
-        self._start(f"Reading {name} …", begin, self._set_lesion)
+        self.start(f"Reading {name} …", begin, self._set_lesion)
 
     def take_part(self, part: int | None) -> None:
         """Take one of the separate lesions of the map (0 is the largest), or all together."""
@@ -131,7 +132,7 @@ class LesionSession(LesionSituation):
             self.choice_changed.emit()
             self._set_ghost(Ghost(found.placed))
 
-        self._start(f"Drawing a lesion with seed {seed} …", lambda: simply(draw), drawn)
+        self.start(f"Drawing a lesion with seed {seed} …", lambda: simply(draw), drawn)
 
     def move(self, **changes: Any) -> None:
         """Change the placement by its fields: ``centre_mm``, ``scale``, ``rotation_deg``, ``mirror``."""
@@ -158,7 +159,7 @@ class LesionSession(LesionSituation):
         self._forget_ghost()
         self.stamped.emit(placed)
         hint = "Ctrl+Z on the painted layer takes it away. A click puts it elsewhere."
-        self._say(Status(State.DONE, f"Stamped “{placed.name}”.", hint))
+        self.say(Status(State.DONE, f"Stamped “{placed.name}”.", hint))
 
     # ------------------------------------------------------------------ what was painted
 
@@ -201,9 +202,9 @@ class LesionSession(LesionSituation):
             return write_volume(path, labels)
 
         def saved(written: Path) -> None:
-            self._say(Status(State.DONE, f"Saved {written.name}.", f"In {written.parent}."))
+            self.say(Status(State.DONE, f"Saved {written.name}.", f"In {written.parent}."))
 
-        self._start(f"Saving {path.name} …", lambda: simply(write), saved)
+        self.start(f"Saving {path.name} …", lambda: simply(write), saved)
 
     def cancel(self) -> None:
         """Stop what is running."""
@@ -219,7 +220,7 @@ class LesionSession(LesionSituation):
     def report(self, error: MrsynthError) -> None:
         """Say that something the user asked for was refused."""
         if not self.busy:
-            self._say(Status(State.FAILED, error.message, error.hint))
+            self.say(Status(State.FAILED, error.message, error.hint))
 
     # ------------------------------------------------------------------ inside
 
@@ -260,7 +261,7 @@ class LesionSession(LesionSituation):
                 self._set_ghost(outcome.value)
             elif isinstance(outcome, Failed):
                 self._forget_ghost()
-                self._say(Status(State.FAILED, outcome.message, outcome.hint))
+                self.say(Status(State.FAILED, outcome.message, outcome.hint))
 
         self._runner.preview(make, ended)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from psygnal import Signal
@@ -84,9 +84,9 @@ class LesionSituation:
         self.placement: Placement | None = None
         self.ghost: Ghost | None = None
         self.status = _EMPTY
-        executor = executor or ImmediateExecutor()
-        self._runner = Runner(executor, self._say)
-        self._measuring = Runner(executor, self._say)
+        self.executor = executor = executor or ImmediateExecutor()
+        self._runner = Runner(executor, self.say)
+        self._measuring = Runner(executor, self.say)
 
     @property
     def busy(self) -> bool:
@@ -100,40 +100,52 @@ class LesionSituation:
             return self.lesion
         return self.lesion.parts[self.part]
 
-    # ------------------------------------------------------------------ for the session
+    def start(
+        self,
+        doing: str,
+        begin: Work[T],
+        done: Callable[[T], None],
+        on_step: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Run a job beside the window and say how far it is; `done` gets what it returned.
 
-    def _start(self, doing: str, begin: Work[T], done: Callable[[T], None]) -> None:
+        Raises
+        ------
+        InputError
+            If another one is running.
+        """
         self._refuse_while_busy("start another")
 
         def ended(outcome: Outcome[T]) -> None:
             if isinstance(outcome, Ok):
                 done(outcome.value)
             elif isinstance(outcome, Failed):
-                self._say(Status(State.FAILED, outcome.message, outcome.hint))
+                self.say(Status(State.FAILED, outcome.message, outcome.hint))
             else:
                 self._settle()
 
-        self._runner.start(doing, begin, ended)
+        self._runner.start(doing, begin, ended, on_step)
+
+    # ------------------------------------------------------------------ for the session
 
     def _settle(self) -> None:
         if self.volume is None:
-            self._say(_EMPTY)
+            self.say(_EMPTY)
         elif self.brain is None:
-            self._say(
+            self.say(
                 Status(State.BLOCKED, "The brain has not been found.", "Choose the scan again, or another.")
             )
         elif self.ghost is not None and self.ghost.refusal is not None:
             refusal = self.ghost.refusal
-            self._say(Status(State.BLOCKED, refusal.message, refusal.hint))
+            self.say(Status(State.BLOCKED, refusal.message, refusal.hint))
         elif self.ghost is not None and self.shape is not None:
             size = f"{self.ghost.placed.voxels * np.prod(self.volume.grid.spacing) / 1000:.1f} ml"
-            self._say(
-                Status(State.READY, f"“{self.ghost.placed.name}” ({size}) fits.", "Press Stamp lesion.")
-            )
+            self.say(Status(State.READY, f"“{self.ghost.placed.name}” ({size}) fits.", "Press Stamp lesion."))
         else:
-            self._say(Status(State.READY, "Ready to paint.", f"Brain: {self.brain.how}."))
+            self.say(Status(State.READY, "Ready to paint.", f"Brain: {self.brain.how}."))
 
-    def _say(self, status: Status) -> None:
+    def say(self, status: Status) -> None:
+        """Say how things stand now."""
         self.status = status
         self.status_changed.emit(status)
 

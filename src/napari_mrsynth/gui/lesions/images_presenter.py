@@ -1,0 +1,219 @@
+"""Carries signals between the dock's part “Make images”, what makes them, and the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+
+from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.gui.lesions.image_layers import ImageLayers
+from napari_mrsynth.gui.lesions.images import Made, Planes, dice_in_words
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_mrsynth.gui.lesions.images import LesionImages
+    from napari_mrsynth.gui.lesions.images_panel import ImagesPanel
+    from napari_mrsynth.gui.lesions.presenter import LesionPresenter
+    from napari_mrsynth.gui.structure.questions import StructureQuestions
+
+DELAY_MS = 60
+OUTLINE = 1
+
+
+class ImagesPresenter:
+    """Makes the part work.
+
+    Parameters
+    ----------
+    panel : ImagesPanel
+    viewer : napari.components.ViewerModel
+    images : LesionImages
+    painter : LesionPresenter
+        Of the dock that the panel is part of.
+    questions : StructureQuestions
+    """
+
+    def __init__(
+        self,
+        panel: ImagesPanel,
+        viewer: ViewerModel,
+        images: LesionImages,
+        painter: LesionPresenter,
+        questions: StructureQuestions,
+    ) -> None:
+        self._panel, self._viewer, self.images = panel, viewer, images
+        self._painter, self._questions = painter, questions
+        self.layers = ImageLayers(viewer)
+        self._own: Layer | None = None
+        self._soon = QTimer(panel)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(DELAY_MS)
+        self._soon.timeout.connect(self.preview)
+
+    def connect(self) -> None:
+        """Connect everything and show how things stand."""
+        panel, images, session = self._panel, self.images, self.images.session
+        acts: tuple[tuple[Any, Callable[..., None]], ...] = (
+            (panel.ticked, images.want),
+            (panel.own_chosen, self._choose_own),
+            (panel.draw_asked, images.draw),
+            (panel.make_asked, self._make),
+            (panel.save_asked, self._save),
+        )
+        for signal, act in acts:
+            signal.connect(partial(self._tell, act))
+        panel.live_chosen.connect(self._follow_brush)
+        images.changed.connect(self._show)
+        images.changed.connect(self._begin)
+        images.planes_made.connect(self._show_planes)
+        images.made.connect(self._show_made)
+        images.drawn.connect(self._show_drawn)
+        session.choice_changed.connect(self._look)
+        session.status_changed.connect(self._show)
+        self._painter.painted.connect(self._painted)
+        for event in self._events():
+            event.connect(self._begin)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.connect(self._show)
+        self._look()
+
+    def disconnect(self) -> None:
+        """Let go of viewer and session; the panel's pieces are gone by now."""
+        for event in self._events():
+            event.disconnect(self._begin)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.disconnect(self._show)
+        images = self.images
+        for signal in (images.changed, images.planes_made, images.made, images.drawn):
+            signal.disconnect()
+        self._painter.painted.disconnect()
+        images.forget_preview()
+        self.layers.drop_previews()
+
+    def _events(self) -> tuple[Any, ...]:
+        dims = self._viewer.dims.events
+        return (dims.point, dims.order, dims.ndisplay)
+
+    def _tell(self, act: Callable[..., None], *given: Any) -> None:
+        """Do what the user asked; what the project refuses is said in the dock."""
+        try:
+            act(*given)
+        except MrsynthError as error:
+            self.images.session.report(error)
+            self._show()
+
+    # ------------------------------------------------------------------ what the user does
+
+    def _choose_own(self, name: str) -> None:
+        image = image_of(self._viewer.layers[name]) if name else None
+        self._own = self._viewer.layers[name] if isinstance(image, LabelVolume) else None
+        self.images.leave_out(image if isinstance(image, LabelVolume) else None)
+
+    def _make(self) -> None:
+        labels = self._painter.layers.painted_labels()
+        volume = self.images.session.volume
+        if labels is None or volume is None:
+            return
+        self._soon.stop()
+        real = self.layers.real_scans(volume.grid) if self._panel.into.isChecked() else {}
+        into = {name: scan for name, scan in real.items() if name in self.images.wanted}
+        self.images.make(labels, self._shown(), healthy=self._panel.twin.isChecked(), into=into)
+
+    def _save(self) -> None:
+        folder = self._questions.folder("Save the made images into a folder")
+        if folder is None:
+            return
+        existing = self.images.existing(folder)
+        text = f"{', '.join(existing[:3])}{' …' if len(existing) > 3 else ''} is already in {folder}."
+        if existing and not self._questions.confirm("Overwrite?", text, "Overwrite"):
+            return
+        self.images.save(folder, overwrite=bool(existing))
+
+    # ------------------------------------------------------------------ the live slice
+
+    def _painted(self, labels: LabelVolume) -> None:
+        self._show()
+        if self._panel.live.isChecked():
+            self.preview()
+
+    def _follow_brush(self, on: bool) -> None:
+        layer = self._painter.layers.painted
+        if layer is not None:
+            layer.contour = OUTLINE if on else 0
+        if on:
+            self._begin()
+        else:
+            self._soon.stop()
+            self.images.forget_preview()
+            self.layers.drop_previews()
+
+    def _begin(self, event: object = None) -> None:
+        if self._panel.live.isChecked() and not self.images.session.busy:
+            self._soon.start()
+
+    def preview(self) -> None:
+        """Make the displayed slice of what is painted now, if one is shown."""
+        labels, shown = self._painter.layers.painted_labels(), self._shown()
+        layer = self._painter.layers.painted
+        if layer is not None and labels is not None and layer.contour != OUTLINE:
+            layer.contour = OUTLINE
+        if labels is not None and shown is not None:
+            self.images.preview(labels, shown)
+
+    def _shown(self) -> int | None:
+        volume = self.images.session.volume
+        return None if volume is None else scene.slice_on(self._viewer, volume.grid)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _look(self) -> None:
+        self.images.look_for_models()
+        self._show()
+
+    def _show(self, event: object = None) -> None:
+        images, session = self.images, self.images.session
+        if self._own is not None and self._own not in self._viewer.layers and not session.busy:
+            self._own = None
+            images.own = None
+        painted = self._painter.layers.painted
+        labels = [layer.name for layer in self._painter.layers.labels if layer is not painted]
+        self._panel.show_contrasts(images.contrasts, images.wanted)
+        self._panel.show_own(labels, self._own.name if self._own is not None else "")
+        volume = session.volume
+        real = self.layers.real_scans(volume.grid if volume is not None else None)
+        self._panel.show_state(
+            models=images.models_in_words,
+            why_not=images.why_not(painting=self._painter.layers.is_painting),
+            busy=session.busy,
+            can_draw=bool(images.contrasts),
+            can_save=images.result is not None,
+            real=", ".join(name for name in images.wanted if name in real),
+        )
+
+    @property
+    def _front(self) -> str | None:
+        volume = self.images.session.volume
+        return volume.contrast if volume is not None else None
+
+    def _show_planes(self, planes: Planes) -> None:
+        volume = self.images.session.volume
+        if volume is not None:
+            self.layers.show_planes(volume.grid, planes, self._front)
+
+    def _show_made(self, made: Made) -> None:
+        self.layers.show_made(made, self._front)
+        layer = self._painter.layers.painted
+        if layer is not None:
+            layer.contour = OUTLINE
+        self._panel.show_dice(dice_in_words(made))
+
+    def _show_drawn(self, scan: Volume) -> None:
+        self._painter.adopt(scan, self.images.brain_of(scan))
