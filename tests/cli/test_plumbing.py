@@ -17,7 +17,8 @@ from napari_mrsynth.progress import Progress
 COMMANDS = (
     ("study",), ("synthesize",), ("structure",), ("evaluate",), ("demo",), ("doctor",),
     ("train",), ("finetune",), ("export",),
-    ("models", "list"), ("models", "show"), ("models", "verify"), ("experiment", "any-subset"),
+    ("models", "list"), ("models", "show"), ("models", "verify"), ("dataset", "build"), ("dataset", "verify"),
+    ("experiment", "any-subset"),
     *(("experiment", f"joyce-{table}") for table in ("unimodal", "missing", "misaligned", "transfer")),
 )  # fmt: skip
 

@@ -150,7 +150,8 @@ def _protocol(outcome: Outcome) -> list[str]:
         f"Augmented: mirrored, turned by up to {CLASSICAL.degrees:g}°, scaled by up to {CLASSICAL.zoom:.0%}, "
         "shifted. No other line is augmented, as in the paper.",
         f"Dice is the overlap of label voxels over a whole patient, of label {_classes(outcome)}.",
-        "Intervals: 95 % over patients, by Student's t; those of the bootstrap, too narrow with so few, are in `availability.json`.",
+        "Intervals: 95 % over patients, by Student's t; the bootstrap's, too narrow with so few, are in "
+        "`availability.json`.",
     ]
 
 
