@@ -9,9 +9,10 @@ import torch
 
 from napari_mrsynth.errors import BundleError
 from napari_mrsynth.networks.registry import build
-from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork, ShallowDecoder, UNetEncoder
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
 from napari_mrsynth.systems.anysubset.predictor import AnySubsetPredictor
+from napari_mrsynth.systems.anysubset.published import ShallowDecoder, UNetEncoder
 from napari_mrsynth.systems.anysubset.transformer import SpatialTransformer
 
 CONTRASTS = ("T1w", "T1ce", "T2w", "FLAIR")
@@ -32,6 +33,7 @@ KINDS = {
         "decoder_widths": (4, 6),
     },
 }
+KINDS["voxelwise"] = {**KINDS["residual"], "voxelwise": 2}
 
 
 def network(kind: str = "residual", **changes: object) -> AnySubsetNetwork:
@@ -53,8 +55,9 @@ def test_encoder_and_decoder_have_the_published_number_of_parameters():
     assert count(ShallowDecoder()) == 37_073
 
 
-def test_background_around_the_brain_changes_nothing_within_it():
-    net = network("residual", norm=True, encoder_widths=(4, 6, 8)).eval()
+@pytest.mark.parametrize("kind", ["residual", "voxelwise"])
+def test_background_around_the_brain_changes_nothing_within_it(kind):
+    net = network(kind, norm=True, encoder_widths=(4, 6, 8)).eval()
     wide = {c: torch.zeros(2, 3, 64, 80) for c in CONTRASTS}
     for c, x in slices(net, size=24).items():
         wide[c][:, :, 21:45, 18:42] = x
@@ -113,6 +116,43 @@ def test_a_latent_given_twice_adds_nothing_to_the_fusion():
     net = network("residual")
     z = torch.randn(1, 12, 4, 4)
     torch.testing.assert_close(net.fuse([z, z]), net.fuse([z]))
+
+
+def test_the_trunk_adds_to_what_the_voxelwise_regression_says():
+    net = network("voxelwise")
+    first, result = net.answers(net.fuse([net.encode(c, x) for c, x in slices(net).items()]))
+    with torch.no_grad():
+        for parameter in net.decoders["all"].heads[-1].parameters():
+            parameter.zero_()
+    bare = net(slices(net))
+    assert not torch.allclose(first, result)
+    torch.testing.assert_close(bare, first)
+
+
+def test_the_voxelwise_regression_and_the_trunk_learn_each_from_its_own_error():
+    net = network("voxelwise")
+    first, result = net.answers(net.fuse([net.encode(c, x) for c, x in slices(net).items()]))
+    learnt = {True: set(), False: set()}
+    for answer, by_voxel in ((first, True), (result, False)):
+        net.zero_grad()
+        answer.square().mean().backward(retain_graph=True)
+        learnt[by_voxel] = {name for name, p in net.named_parameters() if p.grad is not None and p.grad.any()}
+    assert all("voxelwise" in name for name in learnt[True])
+    assert not any("voxelwise" in name for name in learnt[False])
+    assert learnt[True]
+    assert learnt[False]
+
+
+def test_the_voxelwise_regression_sees_intensities_around_a_voxel_and_nothing_far_away():
+    net = network("voxelwise").eval()
+    x = slices(net, size=48)
+    far = {c: stack.clone() for c, stack in x.items()}
+    for stack in far.values():
+        stack[..., :20, :20] = 0.5
+    with torch.no_grad():
+        one, other = (net.answers(net.fuse([net.encode(c, s) for c, s in z.items()]))[0] for z in (x, far))
+    assert torch.equal(one[..., 30:, 30:], other[..., 30:, 30:])
+    assert not torch.equal(one[..., :28, :28], other[..., :28, :28])
 
 
 def test_no_two_kernels_of_a_layer_start_alike():

@@ -245,6 +245,8 @@ class RunConfig:
         Processor threads; 0 leaves torch's choice.
     workers : int
         Processes that prepare crops ahead of the training; 0 for none.
+    measure : bool
+        Whether the patients held out are measured when the training ends.
     """
 
     folder: str = "runs/anysubset"
@@ -255,6 +257,7 @@ class RunConfig:
     nodes: int = 1
     threads: int = 0
     workers: int = 0
+    measure: bool = True
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def train(
     warnings.filterwarnings("ignore", module="lightning")
     lightning.seed_everything(config.seed, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    loop = _loop(config, material, parent)
+    loop = _loop(config, material, parent, fresh=not resumed)
     leads = fit(loop, folder.path, report, held_out=material.held_out)
     bundle, steps = folder.path / "bundle" / config.card.id, int(loop.global_step)
     if not leads:
@@ -168,11 +168,15 @@ def _load(loop: Loop, checkpoint: Path) -> int:
     return int(saved["global_step"])
 
 
-def _loop(config: TrainConfig, material: Material, parent: Bundle | None = None) -> Loop:
-    """Build the system and its loop; a parent's weights are in before any average of them is taken."""
+def _loop(
+    config: TrainConfig, material: Material, parent: Bundle | None = None, *, fresh: bool = False
+) -> Loop:
+    """Build the system and its loop; what it begins with is in before any average of weights is taken."""
     import torch
 
     system = training_system(config, material.spread(config.data.contrasts))
+    if fresh and hasattr(system, "begin"):
+        system.begin(material.patients, config.seed)  # type: ignore[operator]
     _begin(system, parent, config)
     system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loop_for(config, system, material.patients)
@@ -194,7 +198,7 @@ def _finish(
     network = loop.best_network
     network.load_state_dict(stored_state(network)[0])  # what is measured is what is stored
     results: dict[str, Any] = {}
-    if material.held_out:
+    if material.held_out and loop.config.run.measure:
         results = measured(loop.config.system, network, material.held_out)
     folder.write("held_out.json", results)
     export_bundle(bundle, network, loop.config, material.patients, results, exported, start)

@@ -102,16 +102,18 @@ class Adaptation(nn.Module):
         truth = truth[:, [self.contrasts.index(c) for c in self.wanted]]
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
         zero = torch.zeros((), device=truth.device)
-        terms = {"fused": zero, "individual": zero, "variance": latent_variance(latents)}
+        terms = {"fused": zero, "individual": zero, "variance": zero}
+        terms["variance"] = latent_variance([self.network.shared(z) for z in latents])
         for subset in self._subsets(rng):
             present = {self.given[index] for index in subset}
             counts = torch.tensor([float(c not in present) for c in self.wanted]).to(truth)
             if not bool(counts.any()):
                 continue
-            made = self.network.decode(self.network.fuse([latents[index] for index in subset]), self.wanted)
+            fused = self.network.fuse([latents[index] for index in subset])
             kind = "individual" if len(subset) == 1 else "fused"
-            error = self.objective.error(made, truth, weight * counts[:, None, None], self.scale)
-            terms[kind] = terms[kind] + error
+            for made in self.network.answers(fused, self.wanted):
+                error = self.objective.error(made, truth, weight * counts[:, None, None], self.scale)
+                terms[kind] = terms[kind] + error
         loss = (
             terms["fused"]
             + self.objective.individual * terms["individual"]

@@ -52,15 +52,16 @@ class ExtendedNetwork(AnySubsetNetwork):
         """Return the key of an added output's decoder among torch modules."""
         return "own_" + contrast.replace(".", "_dot_")
 
-    def decode(self, fused: Tensor, wanted: Sequence[str] | None = None) -> Tensor:
-        """Decode a fused latent to (B, len(wanted), H, W); all outputs, in order, where `wanted` is None."""
+    def answers(self, fused: Tensor, wanted: Sequence[str] | None = None) -> list[Tensor]:
+        """Return the result, after that of the voxelwise regression where there is one."""
         wanted = self.outputs if wanted is None else wanted
         shared = [contrast for contrast in wanted if contrast not in self.own]
-        planes: dict[str, Tensor] = {}
+        planes: dict[str, list[Tensor]] = {}
         if shared:
-            planes.update(zip(shared, super().decode(fused, shared).unbind(1), strict=True))
+            made = [each.unbind(1) for each in super().answers(fused, shared)]
+            planes.update(zip(shared, map(list, zip(*made, strict=True)), strict=True))
         for contrast in wanted:
             if contrast in self.own:
-                made: Tensor = self.decoders[self.own_key(contrast)](fused)[:, 0]
-                planes[contrast] = torch.relu(made) if self.positive and not self.training else made
-        return torch.stack([planes[contrast] for contrast in wanted], dim=1)
+                own = self.decoders[self.own_key(contrast)].answers(fused)  # type: ignore[operator]
+                planes[contrast] = [each[:, 0] for each in own]
+        return [torch.stack(each, dim=1) for each in zip(*(planes[c] for c in wanted), strict=True)]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
+from napari_mrsynth.systems.anysubset.regression import Scans, fit_voxelwise
 
 
 class AnySubsetTraining(nn.Module):
@@ -43,9 +44,21 @@ class AnySubsetTraining(nn.Module):
         self.network = built
         self.contrasts = tuple(contrasts)
         self.objective = Objective(**objective)
+        if self.objective.voxelwise_steps and not built.summed:
+            raise ValueError("objective.voxelwise_steps is for a network with voxelwise above 0")
         unit = torch.tensor([float(s) for s in spread])
         self.scale: Tensor
         self.register_buffer("scale", unit if self.objective.balanced else torch.ones_like(unit))
+        if self.objective.voxelwise_steps:
+            for name, parameter in self.network.named_parameters():
+                parameter.requires_grad_("voxelwise" not in name)
+
+    def begin(self, patients: Sequence[Scans], seed: int) -> None:
+        """Fit the voxelwise regression, where there is one and the objective asks for it, before step 0."""
+        if self.objective.voxelwise_steps:
+            outputs = [self.contrasts.index(c) for c in self.network.outputs]
+            steps = self.objective.voxelwise_steps
+            fit_voxelwise(self.network, patients, self.scale[outputs], steps=steps, seed=seed)
 
     @property
     def neighbours(self) -> int:
@@ -81,15 +94,16 @@ class AnySubsetTraining(nn.Module):
         zero = torch.zeros((), device=truth.device)
         terms = {"fused": zero, "individual": zero}
         for subset in self._subsets(rng):
-            made = self.network.decode(self.network.fuse([latents[i] for i in subset]))
+            answers = self.network.answers(self.network.fuse([latents[i] for i in subset]))
             given = {names[i] for i in subset}
             counts = torch.tensor([float(c not in given) for c in self.network.outputs]).to(truth)
             if not bool(counts.any()):
                 continue
-            error = self.objective.error(made, truth, weight * counts[:, None, None], scale)
             kind = "individual" if len(subset) == 1 else "fused"
-            terms[kind] = terms[kind] + error
-        terms["variance"] = latent_variance(latents)
+            for made in answers[-1:] if self.objective.voxelwise_steps else answers:
+                error = self.objective.error(made, truth, weight * counts[:, None, None], scale)
+                terms[kind] = terms[kind] + error
+        terms["variance"] = latent_variance([self.network.shared(z) for z in latents])
         loss = (
             terms["fused"]
             + self.objective.individual * terms["individual"]

@@ -32,6 +32,8 @@ class Objective:
         Whether errors are counted inside the brain only.
     balanced : bool
         Whether each contrast's error is measured in its own standard deviation over the training patients.
+    voxelwise_steps : int
+        Steps of the voxelwise regression's own fit, before the training and instead of learning in it.
     """
 
     absolute: float = 1.0
@@ -41,6 +43,7 @@ class Objective:
     subsets: str = "all"
     brain_only: bool = False
     balanced: bool = False
+    voxelwise_steps: int = 0
 
     def error(self, made: Tensor, truth: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
         """Return the weighted absolute and squared error.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from napari_mrsynth.networks.blocks import fold_norms
-from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork, ResidualDecoder
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
+from napari_mrsynth.systems.anysubset.residual import ResidualDecoder
 from napari_mrsynth.systems.loading import load_network
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mrsynth.networks.blocks import conv3, plain_conv3
-from napari_mrsynth.systems.anysubset.network import ResidualUNet
+from napari_mrsynth.systems.anysubset.residual import ResidualUNet
 
 
 class SegmenterNetwork(nn.Module):

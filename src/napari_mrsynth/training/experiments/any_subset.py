@@ -151,6 +151,7 @@ def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
         "data.split=train",
         "data.folds=1",
         f"run.folder={settings.folder / 'networks' / part.name}",
+        "run.measure=false",
     ]
     if settings.quick:
         overrides += [f"optim.steps={QUICK_STEPS}", "optim.crop=64", "optim.batch=2"]
