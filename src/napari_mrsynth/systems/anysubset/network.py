@@ -173,7 +173,7 @@ class AnySubsetNetwork(nn.Module):
         return encoded
 
     def voxelwise_made(self, total: Tensor) -> Tensor:
-        """Return what the voxelwise regression makes of sums over contrasts at single voxels: (N, outputs)."""
+        """Return what the voxelwise regression says of sums over contrasts at single voxels: (N, outputs)."""
         made: Tensor = self.decoders["all"].voxelwise(total)  # type: ignore[operator]
         return made[..., 0, 0]
 
