@@ -147,7 +147,7 @@ def test_the_segmenters_answer_has_a_figure_per_class_and_one_for_all(made, stor
     both = (check.found.array > 0) & (painted.labels.array > 0)
     total = (check.found.array > 0).sum() + (painted.labels.array > 0).sum()
     assert check.overall == pytest.approx(2 * both.sum() / total)
-    assert steps[-1].progress.fraction < 1
+    assert len(steps) > 1
 
 
 @pytest.mark.parametrize("kind", ["empty", "unknown", "outside"])

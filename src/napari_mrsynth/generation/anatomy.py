@@ -18,11 +18,14 @@ from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.members import labels_on
 from napari_mrsynth.preprocess.normalise import fit
 from napari_mrsynth.structure import StructureSettings, default_beta
+from napari_mrsynth.synthesis.device import choose
 from napari_mrsynth.synthesis.slabs import MARGIN, QUANTUM
+from napari_mrsynth.synthesis.workers import workers
 
 if TYPE_CHECKING:
     from napari_mrsynth.structure.filtering import Drawn
 
+SLICES_AT_ONCE = 8
 ByteArray = NDArray[np.uint8]
 
 
@@ -155,18 +158,26 @@ def patient_anatomy(
     raw[~frame.mask] = 0
     of = scan.contrast or scan.name or "the scan"
     notes: tuple[str, ...] = ()
-    with torch.no_grad():
-        slices = torch.from_numpy(raw)
-        background = background_mask(slices, settings.expand) * ~torch.from_numpy(frame.mask)
-        structure = structural_map(slices, settings.beta) * (1 - background)
-        if lesions is not None:
-            lesions, _, resampled = labels_on(scan.grid, of, lesions, "patient's own lesions")
-            notes = (
-                *resampled,
-                *(() if lesions.present else ("The patient's own lesions are empty: none removed.",)),
-            )
-            framed = _in_frame(lesions, frame)
-            structure = without_lesion(structure, torch.from_numpy(framed.astype(np.int64)))
+    own = None
+    if lesions is not None:
+        lesions, _, resampled = labels_on(scan.grid, of, lesions, "patient's own lesions")
+        empty = "The patient's own lesions are empty: none removed."
+        notes = (*resampled, *(() if lesions.present else (empty,)))
+        own = _in_frame(lesions, frame).astype(np.int64)
+    structure, inside = np.zeros(frame.shape, np.uint8), np.zeros(frame.shape, np.uint8)
+
+    def take(start: int) -> None:
+        some = slice(start, start + SLICES_AT_ONCE)
+        with torch.inference_mode():
+            slices = torch.from_numpy(raw[some])
+            background = background_mask(slices, settings.expand) * ~torch.from_numpy(frame.mask[some])
+            edges = structural_map(slices, settings.beta) * (1 - background)
+            if own is not None:
+                edges = without_lesion(edges, torch.from_numpy(own[some]))
+            structure[some], inside[some] = edges.numpy(), (1 - background).numpy()
+
+    with workers(choose("cpu").workers) as pool:
+        list(pool.map(take, range(0, len(raw), SLICES_AT_ONCE)))
     record = {
         "from": "patient",
         "scan": {
@@ -189,8 +200,8 @@ def patient_anatomy(
         name or scan.name or "patient",
         brain,
         frame,
-        structure.to(torch.uint8).numpy(),
-        (1 - background).to(torch.uint8).numpy(),
+        structure,
+        inside,
         normalisation.scale,
         scan,
         record,

@@ -19,6 +19,7 @@ from napari_mrsynth.progress import Stopwatch
 from napari_mrsynth.synthesis.device import choose
 from napari_mrsynth.synthesis.result import Step
 from napari_mrsynth.synthesis.slabs import MARGIN, QUANTUM
+from napari_mrsynth.synthesis.workers import follow, workers
 
 if TYPE_CHECKING:
     from napari_mrsynth.systems.segmenter.predictor import SegmenterPredictor
@@ -109,10 +110,17 @@ class LesionCheck:
         framed = {name: self._framed(volume, frame) for name, volume in used.items()}
         planes = np.flatnonzero(frame.mask.any(axis=(1, 2)))
         segmented = np.zeros(frame.shape, np.uint8)
-        for start in range(0, len(planes), BATCH):
-            yield Step(clock.at(start / len(planes), what))
-            some = planes[start : start + BATCH]
+        groups = [planes[start : start + BATCH] for start in range(0, len(planes), BATCH)]
+
+        def segment(index: int) -> None:
+            some = groups[index]
             segmented[some] = predictor.segment_volume(framed, BATCH, some)[some]
+
+        done, count = 0, choose(*self._asked).workers
+        with workers(count) as pool:
+            for index in follow(pool, segment, range(len(groups)), ahead=2 * count):
+                done += 0 if index is None else len(groups[index])
+                yield Step(clock.at(done / len(planes), what))
         segmented *= frame.mask
         found = self._returned(segmented, frame, labels, brain)
         return Check(

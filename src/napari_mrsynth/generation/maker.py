@@ -119,7 +119,13 @@ class LesionMaker:
         needed = anatomy.frame.planes_for(display_slice)
         if not needed:
             return {name: np.zeros(anatomy.grid.display.shape[1:], np.float32) for name in names}
-        made = self._loaded().make(anatomy, _labels(anatomy, painted), np.array(needed), names)
+        runner, labels, made = self._loaded(), _labels(anatomy, painted), {}
+        count = min(runner.plan.workers, len(names))
+        shares = [names[first::count] for first in range(count)]
+        with workers(count) as pool:
+            for part in pool.map(lambda some: runner.make(anatomy, labels, np.array(needed), some), shares):
+                made |= part
+        made = {name: made[name] for name in names}
         return {name: _plane(anatomy, planes, display_slice) for name, planes in made.items()}
 
     def healthy(self, anatomy: Anatomy, contrast: str) -> Volume:
@@ -127,7 +133,9 @@ class LesionMaker:
         names, runner = self.require([contrast]), self._loaded()
         none = _labels(anatomy, None)
         framed = np.zeros(anatomy.frame.shape, np.float32)
-        framed[anatomy.planes] = runner.make(anatomy, none, anatomy.planes, names)[contrast]
+        with workers(1) as pool:
+            made = pool.submit(runner.make, anatomy, none, anatomy.planes, names).result()
+        framed[anatomy.planes] = made[contrast]
         empty = LabelVolume(np.zeros(anatomy.grid.shape, np.uint8), anatomy.grid)
         record = provenance(
             contrast, anatomy, Painted(empty, none), names, self.card, runner.plan, lesion=False
