@@ -121,7 +121,7 @@ def train(
     warnings.filterwarnings("ignore", module="lightning")
     lightning.seed_everything(config.seed, verbose=False)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    loop = _loop(config, material, parent, fresh=not resumed)
+    loop = _loop(config, material, parent, report, fresh=not resumed)
     leads = fit(loop, folder.path, report, held_out=material.held_out)
     bundle, steps = folder.path / "bundle" / config.card.id, int(loop.global_step)
     if not leads:
@@ -169,14 +169,19 @@ def _load(loop: Loop, checkpoint: Path) -> int:
 
 
 def _loop(
-    config: TrainConfig, material: Material, parent: Bundle | None = None, *, fresh: bool = False
+    config: TrainConfig,
+    material: Material,
+    parent: Bundle | None = None,
+    report: ProgressCallback | None = None,
+    *,
+    fresh: bool = False,
 ) -> Loop:
     """Build the system and its loop; what it begins with is in before any average of weights is taken."""
     import torch
 
     system = training_system(config, material.spread(config.data.contrasts))
     if fresh and hasattr(system, "begin"):
-        system.begin(material.patients, config.seed)  # type: ignore[operator]
+        system.begin(material.patients, config.seed, report)  # type: ignore[operator]
     _begin(system, parent, config)
     system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loop_for(config, system, material.patients)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mrsynth.networks.registry import build
+from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
 from napari_mrsynth.systems.anysubset.regression import Scans, fit_voxelwise
@@ -53,12 +54,12 @@ class AnySubsetTraining(nn.Module):
             for name, parameter in self.network.named_parameters():
                 parameter.requires_grad_("voxelwise" not in name)
 
-    def begin(self, patients: Sequence[Scans], seed: int) -> None:
+    def begin(self, patients: Sequence[Scans], seed: int, report: ProgressCallback | None = None) -> None:
         """Fit the voxelwise regression, where there is one and the objective asks for it, before step 0."""
         if self.objective.voxelwise_steps:
             outputs = [self.contrasts.index(c) for c in self.network.outputs]
             steps = self.objective.voxelwise_steps
-            fit_voxelwise(self.network, patients, self.scale[outputs], steps=steps, seed=seed)
+            fit_voxelwise(self.network, patients, self.scale[outputs], steps=steps, seed=seed, report=report)
 
     @property
     def neighbours(self) -> int:

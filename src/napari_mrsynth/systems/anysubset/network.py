@@ -167,15 +167,15 @@ class AnySubsetNetwork(nn.Module):
         """Return what the voxelwise regression adds up of one contrast, for single voxels.
 
         Maps (N, maps, 3, 3), of :func:`~napari_mrsynth.systems.anysubset.voxelwise.with_surroundings`, to
-        (N, numbers, 1, 1).
+        (1, numbers, N, 1).
         """
         encoded: Tensor = self.encoders[_key(contrast)].voxelwise.of_patches(patches)  # type: ignore[operator, union-attr]
         return encoded
 
     def voxelwise_made(self, total: Tensor) -> Tensor:
-        """Return what the voxelwise regression says of sums over contrasts at single voxels: (N, outputs)."""
+        """Return what the voxelwise regression makes of sums (1, numbers, N, 1) over contrasts: (N, outputs)."""
         made: Tensor = self.decoders["all"].voxelwise(total)  # type: ignore[operator]
-        return made[..., 0, 0]
+        return made[0, :, :, 0].T
 
     def unpacked(self, z: Tensor) -> Tensor:
         """Return a latent, or a fused one, as (B, channels, H, W), whichever way the encoders keep it."""

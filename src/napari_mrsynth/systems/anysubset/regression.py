@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.voxelwise import with_surroundings
 
@@ -36,7 +37,13 @@ class Scans(Protocol):
 
 
 def fit_voxelwise(
-    network: AnySubsetNetwork, patients: Sequence[Scans], scale: Tensor, *, steps: int, seed: int
+    network: AnySubsetNetwork,
+    patients: Sequence[Scans],
+    scale: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    report: ProgressCallback | None = None,
 ) -> None:
     """Fit the voxelwise parts of a network to random subsets of inputs, by squared error; the rest stays.
 
@@ -52,6 +59,8 @@ def fit_voxelwise(
         Of the optimiser.
     seed : int
         Of the voxels and subsets drawn.
+    report : callable, optional
+        Told how far the fit is; the training itself is at its beginning.
     """
     rng = torch.Generator().manual_seed(seed)
     patches, truth = _voxels(network, patients, rng)
@@ -61,7 +70,9 @@ def fit_voxelwise(
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(learnt, RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps, pct_start=0.1)
-    for _ in range(steps):
+    for step in range(steps):
+        if report is not None and step % max(1, steps // 20) == 0:
+            report(Progress(0.0, f"fitting the voxelwise regression, step {step} of {steps}"))
         chosen = torch.randint(len(truth), (BATCH,), generator=rng)
         cost = _cost(network, patches[chosen].float(), truth[chosen], scale, rng)
         optimiser.zero_grad()

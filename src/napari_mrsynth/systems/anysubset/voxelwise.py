@@ -41,9 +41,9 @@ class VoxelwiseEncoder(nn.Module):
         return encoded
 
     def of_patches(self, patches: Tensor) -> Tensor:
-        """Map 3x3 pixels of :func:`with_surroundings`, (N, maps, 3, 3), to (N, channels, 1, 1)."""
-        first = nn.functional.conv2d(patches, self.first.weight, self.first.bias)
-        encoded: Tensor = self.second(self.act(first))
+        """Map 3x3 pixels of :func:`with_surroundings`, (N, maps, 3, 3), to (1, channels, N, 1)."""
+        first = nn.functional.linear(patches.flatten(1), self.first.weight.flatten(1), self.first.bias)
+        encoded: Tensor = self.second(self.act(first).T[None, :, :, None])
         return encoded
 
 
