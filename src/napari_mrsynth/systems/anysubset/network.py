@@ -173,7 +173,10 @@ class AnySubsetNetwork(nn.Module):
         return encoded
 
     def voxelwise_made(self, total: Tensor) -> Tensor:
-        """Return what the voxelwise regression makes of sums (1, numbers, N, 1) over contrasts: (N, outputs)."""
+        """Return what the voxelwise regression makes of sums over contrasts, for single voxels.
+
+        Maps (1, numbers, N, 1) to (N, outputs).
+        """
         made: Tensor = self.decoders["all"].voxelwise(total)  # type: ignore[operator]
         return made[0, :, :, 0].T
 
