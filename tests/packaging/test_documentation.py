@@ -55,8 +55,10 @@ def test_every_subcommand_and_option_is_in_the_reference(command, options):
 def test_every_command_that_a_page_shows_exists(page):
     known = commands()
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    shown = re.findall(r"^ *mrsynth ((?:(?:models|experiment) )?[a-z][a-z-]*)(.*)$", text, re.MULTILINE)
-    shown += re.findall(r"`mrsynth ((?:(?:models|experiment) )?[a-z][a-z-]*)([^`]*)`", text)
+    shown = re.findall(
+        r"^ *mrsynth ((?:(?:models|experiment|dataset) )?[a-z][a-z-]*)(.*)$", text, re.MULTILINE
+    )
+    shown += re.findall(r"`mrsynth ((?:(?:models|experiment|dataset) )?[a-z][a-z-]*)([^`]*)`", text)
     for command, rest in shown:
         assert command in known
         for option in re.findall(r"--[a-z-]+", rest):

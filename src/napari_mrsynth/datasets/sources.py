@@ -13,12 +13,12 @@ import numpy as np
 from napari_mrsynth.datasets.recipe import Recipe
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.generation import Anatomy, patient_anatomy
-from napari_mrsynth.imaging import Study
-from napari_mrsynth.lesions import LabelSet, conform
+from napari_mrsynth.io.patient import PatientFiles
+from napari_mrsynth.lesions import LabelSet, conform, label_set
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject, find_subjects
 
-KEPT = 2
+KEPT = 8
 """How many patients' anatomies a process keeps in memory."""
 
 
@@ -62,12 +62,12 @@ def usable_patients(root: Path, contrast: str, classes: LabelSet, only: str = ""
     used, known, skipped = [], [], []
     for subject in subjects:
         try:
-            study = _read(subject, contrast, classes)
+            files = _read(subject, contrast, classes)
         except MrsynthError as error:
             skipped.append((subject.id, error.message))
             continue
         used.append(subject)
-        prints = {name: member.native.fingerprint for name, member in study.members.items()}
+        prints = {str(volume.contrast): volume.fingerprint for volume in files.volumes}
         known.append({"id": subject.id, "volumes": prints})
     if not used:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
@@ -103,30 +103,30 @@ class Patients:
         return self.read(number, spacing_mm)
 
     def _read(self, number: int, spacing_mm: float) -> Anatomy:
-        from napari_mrsynth.lesions import label_set
+        from napari_mrsynth.preprocess.study import build_study
 
         name, contrast = self.recipe.patients[number], self.recipe.structure_from
         subject = Subject(name, Path(self.recipe.data) / name)
-        study = _read(subject, contrast, label_set(self.recipe.disease))
+        files = _read(subject, contrast, label_set(self.recipe.disease))
+        study = build_study(
+            files.volumes, name=name, reference=contrast, mask=files.mask, lesions=files.lesions
+        )
+        if study.mask is None:
+            raise InputError(f"{name} shows no brain.")
         made = patient_anatomy(
             study.volume(contrast), spacing_mm, name=name, brain=study.mask, lesions=study.lesions
         )
         return replace(made, record={**made.record, "patient": name})
 
 
-def _read(subject: Subject, contrast: str, classes: LabelSet) -> Study:
-    """Read a patient who has the contrast, a brain and the disease's labels."""
+def _read(subject: Subject, contrast: str, classes: LabelSet) -> PatientFiles:
+    """Read a patient who has the contrast and the labels, without scans of unknown contrast."""
     from napari_mrsynth.io import read_patient
-    from napari_mrsynth.preprocess.study import build_study
 
     files = read_patient(subject.folder)
-    named = [volume for volume in files.volumes if volume.contrast is not None]
+    named = tuple(volume for volume in files.volumes if volume.contrast is not None)
     if contrast not in [volume.contrast for volume in named]:
         raise InputError(f"{subject.id} has no {contrast}.")
     if files.lesions is None:
         raise InputError(f"{subject.id} has no lesion labels.")
-    lesions = conform(files.lesions, classes)
-    study = build_study(named, name=subject.id, reference=contrast, mask=files.mask, lesions=lesions)
-    if study.mask is None:
-        raise InputError(f"{subject.id} shows no brain.")
-    return study
+    return replace(files, volumes=named, lesions=conform(files.lesions, classes))
