@@ -69,6 +69,7 @@ def test_every_source_and_order_is_trained_and_judged_per_class_and_by_the_publi
         assert set(values) == {"p3"}
         assert 0 <= values["p3"] <= 1
     assert outcome.used(outcome.arms[0]) == {"real": 5}
+    assert outcome.config.network["neighbours"] == 0  # samples are one slice thick
     both = next(arm for arm in outcome.arms if arm.mixing is Mixing.SYNTHETIC_FIRST)
     assert outcome.used(both) == {"real": 5, "synthetic": 2}
 

@@ -13,6 +13,7 @@ from napari_mrsynth.datasets.availability.arms import PAPER, QUICK, REAL_ONLY, A
 from napari_mrsynth.datasets.availability.learning import PUBLISHED, Judged, judge, network_of
 from napari_mrsynth.datasets.availability.realism import PAIRS, SLICES, Realism, compare
 from napari_mrsynth.datasets.availability.sides import Sides, sides_of
+from napari_mrsynth.datasets.folder import DatasetFolder
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.evaluation.patients import OverPatients, over_patients
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
@@ -139,7 +140,8 @@ def run(settings: Settings, report: ProgressCallback | None = None) -> Outcome:
         If the synthetic folder is not a data set.
     """
     require("train")
-    config = configuration(settings)
+    recipe = DatasetFolder(settings.synthetic).manifest()["recipe"]
+    config = configuration(settings, flat=recipe.get("anatomy") == "random")
     arms = arms_of(settings.arms or (QUICK if settings.quick else tuple(arm.number for arm in PAPER)))
     data = replace(
         config.data,
@@ -178,8 +180,15 @@ def run(settings: Settings, report: ProgressCallback | None = None) -> Outcome:
     return Outcome(settings, config, sides, arms, tuple(judged), realism, measures)
 
 
-def configuration(settings: Settings) -> TrainConfig:
+def configuration(settings: Settings, *, flat: bool = False) -> TrainConfig:
     """Read the segmenter's configuration as the experiment uses it.
+
+    Parameters
+    ----------
+    settings : Settings
+    flat : bool
+        Whether samples are one slice thick: the segmenter then sees no neighbouring slices, which it would
+        otherwise learn to be copies.
 
     Raises
     ------
@@ -194,8 +203,10 @@ def configuration(settings: Settings) -> TrainConfig:
             hint="Availability is measured by a segmenter; give the configuration of one.",
         )
     asked = any(text.startswith("augment.") for text in settings.overrides)
+    alone = flat and not any(text.startswith("network.neighbours") for text in settings.overrides)
     return replace(
         config,
+        network={**config.network, "neighbours": 0} if alone else config.network,
         augment=config.augment if asked else NOTHING_RANDOM,
         validation=ValidationConfig(),
         start="",

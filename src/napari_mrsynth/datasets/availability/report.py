@@ -144,6 +144,7 @@ def _protocol(outcome: Outcome) -> list[str]:
         + (
             f"; the mean of {repeats} trainings counts (the paper: the best of four)." if repeats > 1 else "."
         ),
+        f"The segmenter sees {_seen(int(outcome.config.network.get('neighbours', 1)))}.",
         "Real data are counted in patients, never in slices of one patient: 10 % is at least one. Shares of "
         "the crops follow the table; 300 % synthetic draws from every sample, 100 % from a third of them.",
         f"Where one source comes first, it has {PRE_TRAINING:.0%} of the steps; the paper does not say.",
@@ -224,6 +225,12 @@ def _interval(interval: Interval, *, signed: bool = False) -> str:
 
 def _count(things: Sized, what: str) -> str:
     return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
+
+
+def _seen(neighbours: int) -> str:
+    if not neighbours:
+        return "one slice at a time, as synthetic patients of random anatomy are one slice thick"
+    return f"{1 + 2 * neighbours} neighbouring slices at a time"
 
 
 def _classes(outcome: Outcome) -> str:
