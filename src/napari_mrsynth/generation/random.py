@@ -21,6 +21,7 @@ from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.lesions import LabelSet, conform
 from napari_mrsynth.structure.filtering import MAX_ERROR, Drawn, outline_error
 from napari_mrsynth.synthesis.device import choose
+from napari_mrsynth.synthesis.workers import workers
 
 if TYPE_CHECKING:
     from napari_mrsynth.systems.lesiongan.anatomy.predictor import AnatomyPredictor
@@ -119,7 +120,8 @@ class RandomAnatomy:
         refusals: Counter[str] = Counter()
         best: Drawn | None = None
         for attempt in range(attempts):
-            structure, brain = predictor.attempt(seed, attempt)
+            with workers(1) as pool:  # one core: split over several, a busy machine would stall it
+                structure, brain = pool.submit(predictor.attempt, seed, attempt).result()
             reason = _refusal(structure, brain, lesion)
             if reason is not None:
                 refusals[reason] += 1

@@ -129,6 +129,20 @@ def test_the_volume_comes_as_registered_marked_layers_with_twin_difference_and_d
     assert len(names(viewer, "(synthetic)")) == len(CONTRASTS)
 
 
+def test_what_was_made_as_a_whole_is_not_covered_by_a_live_slice_until_the_next_stroke(painting, viewer):
+    dock = painting
+    dock.make.live.setChecked(True)
+    stroke(dock)
+    dock.make.make.click()
+    assert viewer.layers["T1w (synthetic)"].visible
+    viewer.dims.set_point(0, viewer.dims.point[0] + 8)
+    assert not dock.making._soon.isActive()
+    assert not names(viewer, "(preview)")
+    stroke(dock)
+    assert names(viewer, "(preview)")
+    assert not viewer.layers["T1w (synthetic)"].visible
+
+
 def test_everything_that_was_made_is_saved_marked_and_asked_about_before_it_is_replaced(painting, tmp_path):
     dock = painting
     assert not dock.make.save.isEnabled()

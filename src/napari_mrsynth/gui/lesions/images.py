@@ -280,7 +280,6 @@ class LesionImages:
         def done(made: Made) -> None:
             self.result = made
             self.made.emit(made)
-            self.changed.emit()
             self.session.say(_done(made))
 
         self.session.start(f"Making {', '.join(wanted)} …", work, done, step_taken)
@@ -371,4 +370,6 @@ def _done(made: Made) -> Status:
         if check is None or check.overall is None
         else f" The segmenter finds it: Dice {check.overall:.2f}."
     )
-    return Status(State.DONE, what + overall, " ".join(generated.warnings))
+    dice = dice_in_words(made)
+    hints = (f"Dice: {dice}." if dice else "", *generated.warnings)
+    return Status(State.DONE, what + overall, " ".join(hint for hint in hints if hint))

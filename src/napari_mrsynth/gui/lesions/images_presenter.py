@@ -53,6 +53,7 @@ class ImagesPresenter:
         self._painter, self._questions = painter, questions
         self.layers = ImageLayers(viewer)
         self._own: Layer | None = None
+        self._following = False
         self._soon = QTimer(panel)
         self._soon.setSingleShot(True)
         self._soon.setInterval(DELAY_MS)
@@ -72,7 +73,7 @@ class ImagesPresenter:
             signal.connect(partial(self._tell, act))
         panel.live_chosen.connect(self._follow_brush)
         images.changed.connect(self._show)
-        images.changed.connect(self._begin)
+        images.changed.connect(self._begin_again)
         images.planes_made.connect(self._show_planes)
         images.made.connect(self._show_made)
         images.drawn.connect(self._show_drawn)
@@ -142,6 +143,7 @@ class ImagesPresenter:
     def _painted(self, labels: LabelVolume) -> None:
         self._show()
         if self._panel.live.isChecked():
+            self._following = True
             self.preview()
 
     def _follow_brush(self, on: bool) -> None:
@@ -149,14 +151,21 @@ class ImagesPresenter:
         if layer is not None:
             layer.contour = OUTLINE if on else 0
         if on:
-            self._begin()
+            self._begin_again()
         else:
+            self._following = False
             self._soon.stop()
             self.images.forget_preview()
             self.layers.drop_previews()
 
+    def _begin_again(self) -> None:
+        """Follow brush and viewer from now on, if that is switched on."""
+        self._following = self._panel.live.isChecked()
+        self._begin()
+
     def _begin(self, event: object = None) -> None:
-        if self._panel.live.isChecked() and not self.images.session.busy:
+        """Ask for the displayed slice in a moment; what was made as a whole is not covered by it."""
+        if self._following and not self.images.session.busy:
             self._soon.start()
 
     def preview(self) -> None:
@@ -209,6 +218,8 @@ class ImagesPresenter:
             self.layers.show_planes(volume.grid, planes, self._front)
 
     def _show_made(self, made: Made) -> None:
+        self._following = False
+        self._soon.stop()
         self.layers.show_made(made, self._front)
         layer = self._painter.layers.painted
         if layer is not None:
