@@ -40,7 +40,12 @@ def test_a_set_is_built_verified_and_told_as_json(mrsynth, library, tmp_path):
     assert Path(answer["manifest"]).is_file()
     config = {
         "system": "segmenter",
-        "data": {"root": "x", "contrasts": ["T1w", "FLAIR"], "spacing_mm": SPACING},
+        "data": {
+            "root": "x",
+            "contrasts": ["T1w", "FLAIR"],
+            "spacing_mm": SPACING,
+            "cache": str(tmp_path / "prepared"),
+        },
         "network": NETWORK,
         "run": {"accelerator": "cpu"},
     }

@@ -40,7 +40,12 @@ def data(store: BundleStore, library: Path, tmp_path_factory: pytest.TempPathFac
     config = {
         "system": "segmenter",
         "seed": 1,
-        "data": {"root": "elsewhere", "contrasts": ["T1w", "FLAIR"], "spacing_mm": SPACING},
+        "data": {
+            "root": "elsewhere",
+            "contrasts": ["T1w", "FLAIR"],
+            "spacing_mm": SPACING,
+            "cache": str(folder / "prepared"),
+        },
         "network": NETWORK,
         "objective": {"focus": 0.5},
         "optim": {"warmup": 2, "ema": 0.9},

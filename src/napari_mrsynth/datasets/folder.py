@@ -93,14 +93,12 @@ class DatasetFolder:
         path = self.path / MANIFEST
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(plain["recipe"], dict):
-                raise ValueError("no recipe")
+            found: dict[str, Any] = {**plain, "recipe": dict(plain["recipe"])}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FormatError(
                 f"{path} is not the manifest of a data set: {error}.",
                 hint="Give the folder that `mrsynth dataset build` wrote.",
             ) from error
-        found: dict[str, Any] = plain
         return found
 
     def records(self) -> list[Record]:

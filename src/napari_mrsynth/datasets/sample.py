@@ -80,8 +80,11 @@ class Workshop:
         self.library = LesionLibrary(Path(recipe.labels), self.classes)
         self.maker = LesionMaker(Bundle.open(recipe.makes), recipe.device, "fp32", batch=2)
         self.judge = LesionCheck(Bundle.open(recipe.judges), recipe.device, "fp32")
-        self.draws = RandomAnatomy(Bundle.open(recipe.draws), recipe.device) if recipe.draws else None
-        self.patients = Patients(recipe) if recipe.anatomy == "patients" else None
+        self.source = (
+            Patients(recipe)
+            if recipe.anatomy == "patients"
+            else RandomAnatomy(Bundle.open(recipe.draws), recipe.device)
+        )
 
     def attempt(self, index: int, attempt: int) -> Sample | Refusal:
         """Draw, make and judge a sample once."""
@@ -111,10 +114,9 @@ class Workshop:
 
     def _anatomy(self, seed: int) -> tuple[Anatomy, int]:
         """Return an anatomy, and how many maps were drawn for it."""
-        if self.patients is not None:
-            return self.patients.draw(seed, self.maker.spacing_mm), 0
-        assert self.draws is not None  # noqa: S101  (a recipe of random anatomy names its bundle)
-        found = self.draws.draw(seed, limit=self.recipe.outline)
+        if isinstance(self.source, Patients):
+            return self.source.draw(seed, self.maker.spacing_mm), 0
+        found = self.source.draw(seed, limit=self.recipe.outline)
         return found.anatomy, found.attempts
 
     def _judged(self, made: Generated) -> Check:

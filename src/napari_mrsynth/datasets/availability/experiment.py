@@ -143,19 +143,13 @@ def run(settings: Settings, report: ProgressCallback | None = None) -> Outcome:
     recipe = DatasetFolder(settings.synthetic).manifest()["recipe"]
     config = configuration(settings, flat=recipe.get("anatomy") == "random")
     arms = arms_of(settings.arms or (QUICK if settings.quick else tuple(arm.number for arm in PAPER)))
-    data = replace(
-        config.data,
-        root=str(settings.real),
-        only=settings.only,
-        held_out=(),
-        folds=1,
-        cache=str(settings.out / "prepared"),
-    )
+    data = replace(config.data, root=str(settings.real), only=settings.only, held_out=(), folds=1)
     sides = sides_of(
         data,
         settings.synthetic,
         settings.held_out,
         report,
+        cache=settings.out / "prepared",
         most=QUICK_PATIENTS if settings.quick else 0,
     )
     todo = [(arm, repeat) for repeat in range(settings.repeats) for arm in arms]

@@ -51,6 +51,7 @@ def sides_of(
     held_out: Sequence[str] = (),
     report: ProgressCallback | None = None,
     *,
+    cache: Path,
     most: int = 0,
 ) -> Sides:
     """Prepare real and synthetic patients and part the real ones.
@@ -68,6 +69,8 @@ def sides_of(
     held_out : sequence of str
         Ids of patients.
     report : callable, optional
+    cache : Path
+        Where prepared synthetic patients are kept; real ones are where trainings keep theirs.
     most : int
         How many synthetic patients are prepared at most; 0 for all.
 
@@ -103,13 +106,9 @@ def sides_of(
             + (f" ({reasons})." if reasons else "."),
             hint="Name who is judged on with --held-out, or give more patients with lesion labels.",
         )
-    samples = [
-        replace(s, synthetic=True)
-        for s in find_subjects(
-            replace(data, root=str(synthetic), only="", split="train", table="subjects.tsv")
-        )
-    ]
-    made, more = prepare_all(samples[: most or None], data, report)
+    own = replace(data, root=str(synthetic), only="", split="train", table="subjects.tsv", cache=str(cache))
+    samples = [replace(subject, synthetic=True) for subject in find_subjects(own)]
+    made, more = prepare_all(samples[: most or None], own, report)
     made = [patient for patient in made if patient.lesions is not None]
     if not made:
         raise InputError(
