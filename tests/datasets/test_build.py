@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -231,6 +232,69 @@ def test_a_cluster_without_its_package_is_refused_with_the_remedy(store, library
         build(order(tmp_path / "set", library, dask="tcp://nowhere:1"), store)
     assert "pip install" in caught.value.hint
     assert not (tmp_path / "set").exists()
+
+
+class Scheduler:
+    """Stands in for the package distributed: runs what it is sent, which must survive the way there."""
+
+    class KilledWorker(Exception):  # noqa: N818  (its name there)
+        pass
+
+    def __init__(self, dies_after: int = 99) -> None:
+        self.dies_after, self.closed = dies_after, False
+
+    def Client(self, address: str, timeout: str) -> Scheduler:
+        if address != "tcp://here:8786":
+            raise OSError(f"timed out connecting to {address}")
+        return self
+
+    def map(self, function, *arguments, pure: bool):
+        assert not pure
+        sent = [pickle.dumps((function, each)) for each in zip(*arguments, strict=True)]
+        return list(reversed(sent))  # in no order that anybody may count on
+
+    def as_completed(self, futures, with_results: bool):
+        assert with_results
+        for done, future in enumerate(futures):
+            if done == self.dies_after:
+                raise self.KilledWorker("sample")
+            function, arguments = pickle.loads(future)
+            yield future, pickle.loads(pickle.dumps(function(*arguments)))
+
+    def cancel(self, futures) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def scheduler(monkeypatch):
+    stand_in = Scheduler()
+    monkeypatch.setitem(sys.modules, "distributed", stand_in)
+    monkeypatch.setattr(running, "find_spec", lambda name: stand_in)
+    return stand_in
+
+
+def test_samples_sent_to_a_scheduler_are_those_made_here(unfiltered, store, library, tmp_path, scheduler):
+    built = build(order(tmp_path / "set", library, dask="tcp://here:8786"), store)
+    assert images(tmp_path / "set") == images(unfiltered)
+    assert built.manifest == DatasetFolder(unfiltered).manifest()
+    assert scheduler.closed
+
+
+def test_a_cluster_that_dies_or_does_not_answer_is_told_and_what_is_finished_kept(
+    unfiltered, store, library, tmp_path, scheduler
+):
+    out = tmp_path / "set"
+    with pytest.raises(ConfigError, match="No Dask scheduler answers at tcp://gone:1"):
+        build(order(out, library, dask="tcp://gone:1"), store)
+    scheduler.dies_after = 1
+    with pytest.raises(InputError, match="Workers of the cluster died"):
+        build(order(out, library, dask="tcp://here:8786"), store)
+    assert DatasetFolder(out).manifest()["made"] == 1
+    assert build(order(out, library), store).fresh == 2
+    assert images(out) == images(unfiltered)
 
 
 @pytest.mark.skipif(find_spec("distributed") is None, reason="Dask's distributed is not installed")

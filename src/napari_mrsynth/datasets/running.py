@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from napari_mrsynth.datasets.record import Record
-from napari_mrsynth.errors import ConfigError, InputError, MrsynthError
+from napari_mrsynth.errors import ConfigError, InputError
 
 Make = Callable[[int], Record]
 """Makes the sample of a number; can be sent to another process."""
@@ -116,14 +116,18 @@ def _over_dask(make: Make, indices: Sequence[int], address: str) -> Iterator[Rec
         raise ConfigError(
             f"No Dask scheduler answers at {address}: {error}.", hint="Start one with `dask scheduler`."
         ) from error
+    futures: list[Any] = []
     try:
         futures = client.map(_sent, [make] * len(indices), indices, pure=False)
         for _, outcome in distributed.as_completed(futures, with_results=True):
             yield outcome
-    except (MrsynthError, GeneratorExit):
-        client.cancel(futures)
-        raise
+    except distributed.KilledWorker as error:
+        raise InputError(
+            f"Workers of the cluster died while they made samples: {error}.",
+            hint="They may have too little memory. What is finished is kept: start the build again.",
+        ) from error
     finally:
+        client.cancel(futures)
         client.close()
 
 
