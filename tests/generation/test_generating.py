@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bad.models import tiny_model
 from lesion_models import CONTRASTS, SPACING_MM, lesion_models
+from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.errors import BundleError, ContrastError, LabelError
 from napari_mrsynth.generation import (
     LesionCheck,
@@ -23,7 +25,7 @@ from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.io import read_image
 from napari_mrsynth.io.provenance import recognise
 from napari_mrsynth.lesions import label_set
-from phantoms import affine_of, lesion_labels, phantom
+from phantoms import affine_of, brain_study, lesion_labels, phantom
 
 TUMOUR = label_set("tumour")
 SHAPE = (36, 44, 32)
@@ -190,8 +192,6 @@ def test_a_model_of_one_disease_is_not_taken_for_another_with_the_same_numbers(t
     plain["network"]["classes"], plain["id"] = [1], "scans-ms"
     shutil.move(tmp_path / "scans-tumour", tmp_path / "scans-ms")
     (tmp_path / "scans-ms" / "card.yaml").write_text(yaml.safe_dump(plain))
-    from napari_mrsynth.bundles import BundleStore
-
     store = BundleStore([tmp_path])
     assert generator_bundle(store, label_set("ms")).card.id == "scans-ms"
     with pytest.raises(BundleError, match="stroke"):
@@ -248,3 +248,23 @@ def test_a_slice_painted_quickly_is_that_of_the_whole(maker, spacing):
         maker.preview(anatomy, quick, ["FLAIR"], index)["FLAIR"],
         maker.preview(anatomy, whole, ["FLAIR"], index)["FLAIR"],
     )
+
+
+def test_the_generator_translates_a_real_contrast_in_the_synthesis_engine(store):
+    from napari_mrsynth.synthesis import Engine, Request
+
+    study = brain_study(("T1w", "T2w"))
+    assert "scans-tumour" in [card.id for card in store.synthesisers()]
+    request = Request(("FLAIR", "T1ce"), ("T1w",), "scans-tumour", "cpu", "fp32")
+    result, _ = finish(Engine(store).run(study, request))
+    assert set(result.outputs) == {"FLAIR", "T1ce"}
+    assert result.outputs["FLAIR"].array.any()
+    assert result.outputs["FLAIR"].is_synthetic
+
+
+def test_a_generator_is_not_the_first_choice_for_synthesis(tmp_path):
+    root = tiny_model(tmp_path).parent
+    first = lesion_models(tmp_path / "generators", "scans").roots[0]
+    both = BundleStore([first, root])
+    assert [card.id for card in both.synthesisers()] == ["scans-tumour", "tiny"]
+    assert both.default(["T1w"], ["FLAIR"]).id == "tiny"

@@ -122,7 +122,7 @@ class BundleStore:
         cards = self.synthesisers()
         able = [card for card in cards if card.explain(inputs, wanted) is None]
         if able:
-            return max(able, key=lambda card: (len(card.outputs), len(card.inputs)))
+            return max(able, key=_generality)
         if not cards:
             folders = ", ".join(str(root) for root in self.roots)
             raise BundleError(
@@ -193,6 +193,11 @@ class BundleStore:
                 if not child.name.startswith(".") and (child / CARD_FILE).is_file():
                     folders.setdefault(child.resolve())
         return list(folders)
+
+
+def _generality(card: Card) -> tuple[int, int, bool]:
+    """Rank models; where two make as much from as much, a lesion generator, which only translates, yields."""
+    return len(card.outputs), len(card.inputs), card.system != "lesion-scans"
 
 
 def _networks() -> Collection[str]:

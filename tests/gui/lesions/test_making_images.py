@@ -71,8 +71,18 @@ def names(viewer, word: str) -> set[str]:
 
 
 def stroke(dock) -> None:
-    dock.presenter._soon.stop()
-    dock.presenter._measure()
+    """Change a voxel of the displayed slice, and let the live slice come now."""
+    layer = dock.presenter.layers.painted
+    shown = dock.making._shown()
+    at = (np.array([shown]), np.array([20]), np.array([18]))
+    layer.data_setitem(at, np.array([4 - int(layer.data[shown, 20, 18])]))
+    assert dock.making._soon.isActive()
+    live(dock)
+
+
+def live(dock) -> None:
+    dock.making._soon.stop()
+    dock.making.preview()
 
 
 def test_a_stroke_remakes_the_displayed_slice_of_every_ticked_contrast(painting, viewer):
@@ -84,10 +94,14 @@ def test_a_stroke_remakes_the_displayed_slice_of_every_ticked_contrast(painting,
     flair = viewer.layers["FLAIR (preview)"]
     assert flair.data.shape == (1, 44, 36)
     assert marking.is_synthetic(flair)
+    dock.making._soon.stop()
+    dock.presenter.layers.painted.refresh()
+    assert not dock.making._soon.isActive()  # drawn anew is not painted
     assert dock.presenter.layers.painted.contour == 1
     before = flair.data.copy()
     dock.presenter.layers.erase_all()
-    stroke(dock)
+    assert dock.making._soon.isActive()
+    live(dock)
     assert not np.array_equal(viewer.layers["FLAIR (preview)"].data, before)
     dock.make.live.setChecked(False)
     assert not names(viewer, "(preview)")

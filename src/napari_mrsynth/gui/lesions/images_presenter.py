@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.lesions.presenter import LesionPresenter
     from napari_mrsynth.gui.structure.questions import StructureQuestions
 
-DELAY_MS = 60
+DELAY_MS = 30
+"""Strokes and moves through the slices that come within this time make one slice."""
+
 OUTLINE = 1
 
 
@@ -54,6 +56,7 @@ class ImagesPresenter:
         self.layers = ImageLayers(viewer)
         self._own: Layer | None = None
         self._following = False
+        self._seen: tuple[int, bytes] | None = None
         self._soon = QTimer(panel)
         self._soon.setSingleShot(True)
         self._soon.setInterval(DELAY_MS)
@@ -79,7 +82,8 @@ class ImagesPresenter:
         images.drawn.connect(self._show_drawn)
         session.choice_changed.connect(self._look)
         session.status_changed.connect(self._show)
-        self._painter.painted.connect(self._painted)
+        self._painter.touched.connect(self._follow_stroke)
+        self._painter.painted.connect(self._show)
         for event in self._events():
             event.connect(self._begin)
         for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
@@ -96,6 +100,7 @@ class ImagesPresenter:
         for signal in (images.changed, images.planes_made, images.made, images.drawn):
             signal.disconnect()
         self._painter.painted.disconnect()
+        self._painter.touched.disconnect()
         images.forget_preview()
         self.layers.drop_previews()
 
@@ -140,11 +145,14 @@ class ImagesPresenter:
 
     # ------------------------------------------------------------------ the live slice
 
-    def _painted(self, labels: LabelVolume) -> None:
-        self._show()
-        if self._panel.live.isChecked():
-            self._following = True
-            self.preview()
+    def _follow_stroke(self) -> None:
+        """Begin again where the displayed slice of the labels has changed, and not only been drawn anew."""
+        labels, shown = self._painter.layers.painted_labels(), self._shown()
+        if labels is None or shown is None:
+            return
+        seen, self._seen = self._seen, (shown, labels.display[shown].tobytes())
+        if seen is None or (seen[0] == shown and seen != self._seen):
+            self._begin_again()
 
     def _follow_brush(self, on: bool) -> None:
         layer = self._painter.layers.painted

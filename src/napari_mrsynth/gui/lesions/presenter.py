@@ -38,8 +38,8 @@ REMOVE = "remove"
 class LesionPresenter:
     """Makes the dock work.
 
-    `painted` is emitted with the labels a moment after a stroke, a stamp or an undo: what a generator that
-    follows the brush listens to.
+    `touched` is emitted at every stroke, stamp and undo at once, and whenever else the layer is drawn anew;
+    `painted` with the labels a moment later, once for several.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ class LesionPresenter:
     """
 
     painted: ClassVar[Signal] = Signal(LabelVolume)
+    touched: ClassVar[Signal] = Signal()
 
     def __init__(
         self,
@@ -224,7 +225,7 @@ class LesionPresenter:
         layer = self.layers.paint_on(labels, self.session.classes)
         diameter, solid = self._dock.paint.brush
         self.layers.use_brush(diameter, solid=solid)
-        for event in (layer.events.paint, layer.events.set_data):
+        for event in (layer.events.paint, layer.events.set_data, layer.events.labels_update):
             event.connect(self._soon_measure)
         for event in (layer.events.mode, layer.events.selected_label):
             event.connect(self._follow_layer)
@@ -240,7 +241,7 @@ class LesionPresenter:
     def _unwatch(self) -> None:
         layer = self.layers.painted
         if layer is not None:
-            for event in (layer.events.paint, layer.events.set_data):
+            for event in (layer.events.paint, layer.events.set_data, layer.events.labels_update):
                 event.disconnect(self._soon_measure)
             for event in (layer.events.mode, layer.events.selected_label):
                 event.disconnect(self._follow_layer)
@@ -250,6 +251,7 @@ class LesionPresenter:
         self._soon_measure()
 
     def _soon_measure(self, event: object = None) -> None:
+        self.touched.emit()
         self._soon.start()
 
     def _measure(self) -> None:
