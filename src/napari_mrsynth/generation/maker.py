@@ -119,7 +119,8 @@ class LesionMaker:
         needed = anatomy.frame.planes_for(display_slice)
         if not needed:
             return {name: np.zeros(anatomy.grid.display.shape[1:], np.float32) for name in names}
-        runner, labels, made = self._loaded(), _labels(anatomy, painted), {}
+        runner, labels = self._loaded(), _labels(anatomy, painted)
+        made: dict[str, FloatArray] = {}
         count = min(runner.plan.workers, len(names))
         shares = [names[first::count] for first in range(count)]
         with workers(count) as pool:
