@@ -88,8 +88,9 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
     Returns
     -------
     PatientFiles
-        At least one volume. Otherwise synthetic files found in a folder are left out (an estimate is never taken for a
-        scan unless its file is given by name), and so are files that cannot be read, each with its reason.
+        At least one volume. Otherwise synthetic files found in a folder are left out (an estimate is never
+        taken for a scan unless its file is given by name), and so are files that cannot be read, each with
+        its reason.
 
     Raises
     ------
