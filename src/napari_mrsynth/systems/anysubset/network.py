@@ -8,6 +8,7 @@ version (Chartsias et al., IEEE TMI 37(3), 2018). ``encoder="unet"``, ``decoder=
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -121,34 +122,17 @@ class AnySubsetNetwork(nn.Module):
 
         What the voxelwise regression needs is summed and comes last.
         """
-        if not self.summed:
-            return self._fused(latents)
-        total = latents[0][:, -self.summed :]
-        for z in latents[1:]:
-            total = total + z[:, -self.summed :]
-        return torch.cat([self._fused([self.shared(z) for z in latents]), total], dim=1)
-
-    def _fused(self, latents: Sequence[Tensor]) -> Tensor:
-        if len(latents) == 1 and self.fusion in ("max", "mean"):
-            return latents[0]
-        first, *others = latents
-        largest = total = first
-        for z in others:
-            largest = torch.maximum(largest, z)
-            total = total + z
-        if self.fusion == "max":
-            return largest
-        mean = total / len(latents)
-        if self.fusion == "mean":
-            return mean
-        spread = torch.zeros_like(mean)
-        for z in latents:
-            spread = spread + (z - mean).abs()
-        return torch.cat([largest, mean, spread / len(latents)], dim=1)
+        parts = _fused([self.shared(z) for z in latents], self.fusion)
+        if self.summed:
+            parts.append(_total([z[:, -self.summed :] for z in latents]))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def shared(self, z: Tensor) -> Tensor:
         """Return what all contrasts share of a latent: all but what the voxelwise regression needs."""
-        return z[:, : -self.summed] if self.summed else z
+        if not self.summed:
+            return z
+        # A copy without gaps: every pass over a view with gaps takes several times as long.
+        return z[:, : -self.summed].contiguous(memory_format=torch.channels_last)
 
     def decode(self, fused: Tensor, wanted: Sequence[str] | None = None) -> Tensor:
         """Decode a fused latent to (B, len(wanted), H, W); all outputs, in order, where `wanted` is None."""
@@ -204,6 +188,26 @@ def _encoder(
     if kind == "residual":
         return ResidualEncoder(channels, latent, widths, blocks, norm=norm, voxelwise=voxelwise)
     raise ValueError(f"encoder {kind!r} is neither 'unet' nor 'residual'")
+
+
+def _fused(latents: Sequence[Tensor], fusion: str) -> list[Tensor]:
+    if len(latents) == 1 and fusion in ("max", "mean"):
+        return [latents[0]]
+    if fusion == "max":
+        return [_largest(latents)]
+    mean = _total(latents) / len(latents)
+    if fusion == "mean":
+        return [mean]
+    spread = _total([(z - mean).abs() for z in latents]) / len(latents)
+    return [_largest(latents), mean, spread]
+
+
+def _largest(latents: Sequence[Tensor]) -> Tensor:
+    return reduce(torch.maximum, latents)
+
+
+def _total(parts: Sequence[Tensor]) -> Tensor:
+    return reduce(torch.add, parts)
 
 
 def _fused_parts(fusion: str) -> int:

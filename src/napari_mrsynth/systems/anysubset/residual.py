@@ -194,8 +194,8 @@ class ResidualDecoder(nn.Module):
 
         No gradient of the result reaches the regression.
         """
-        shared = z[:, : self.fused]
-        mask = (shared != 0).any(dim=1, keepdim=True).to(z)
+        shared = z[:, : self.fused].contiguous(memory_format=torch.channels_last)
+        mask = (shared.detach().abs().sum(dim=1, keepdim=True) != 0).to(z)
         features = self.unpack(self.act((self.trunk(shared, mask) + self.skip(shared)) * mask))
         if self.voxelwise is None:
             return [self._heads(features)]
