@@ -102,7 +102,7 @@ def _bundle(name: str) -> Bundle:
 def _write_card(settings: AnySubset, tables: Mapping[str, Table]) -> None:
     from napari_mrsynth.training.config import load_config
     from napari_mrsynth.training.experiments.on_card import write_on_card
-    from napari_mrsynth.training.experiments.plan import NETWORK
+    from napari_mrsynth.training.experiments.plan import NETWORK, command_of
 
     judged = tables.get("test")
     if settings.bundle is None or settings.quick or judged is None or NETWORK not in judged.methods:
@@ -111,11 +111,7 @@ def _write_card(settings: AnySubset, tables: Mapping[str, Table]) -> None:
             hint="--card needs --bundle, the test patients and the method network, and not --quick.",
         )
     texts = load_config(settings.config, settings.overrides).card
-    command = (
-        f"mrsynth experiment any-subset --bundle {settings.bundle.card.id} --folds {settings.folds} "
-        f"--methods {','.join(settings.methods)} --card"
-    )
-    write_on_card(settings.bundle, texts, judged, command)
+    write_on_card(settings.bundle, texts, judged, f"{command_of(settings)} --card")
 
 
 def _errors(table: Table) -> dict[str, dict[str, float]]:

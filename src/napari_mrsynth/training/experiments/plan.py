@@ -114,6 +114,17 @@ class AnySubset(Settings):
             raise ConfigError("Neither folds nor test patients are to be scored.", hint="Give --folds 5.")
 
 
+def command_of(settings: AnySubset) -> str:
+    """Write the command that makes these figures; where the data lie is left out."""
+    shipped = settings.config.parent.name == "configs"
+    config = settings.config.stem if shipped else settings.config.name
+    said = ["mrsynth experiment any-subset", f"--config {config}"]
+    said += [f"--set {change}" for change in settings.overrides if not change.startswith("data.root=")]
+    said += [f"--bundle {settings.bundle.card.id}"] if settings.bundle is not None else []
+    said += [f"--folds {settings.folds}", f"--methods {','.join(settings.methods)}"]
+    return " ".join([*said, *(["--quick"] if settings.quick else [])])
+
+
 @dataclass(frozen=True)
 class Part:
     """Patients to learn from, patients to be judged on, and which of their slices.

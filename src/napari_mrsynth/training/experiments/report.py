@@ -11,7 +11,7 @@ from napari_mrsynth import __version__
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.training.experiments.any_subset import Outcome
-from napari_mrsynth.training.experiments.plan import METHODS, NETWORK, AnySubset
+from napari_mrsynth.training.experiments.plan import METHODS, NETWORK, AnySubset, command_of
 from napari_mrsynth.training.experiments.published import published_lines
 from napari_mrsynth.training.experiments.summary import Table, bars_of, by_kind
 
@@ -85,7 +85,7 @@ def _protocol(settings: AnySubset, tables: Mapping[str, Table]) -> list[str]:
     forest = settings.forest
     every = {len(table.pairs) for table in tables.values()}
     lines = [
-        f"Made by `mrsynth experiment any-subset` of napari-mrsynth {__version__}: "
+        f"Made by `{command_of(settings)}` of napari-mrsynth {__version__}: "
         f"{max(every, default=0)} (subset, target) pairs, each method on the same patients and voxels.",
         "",
         "- Every volume, real or made, is divided by its own mean over the scored part of the brain. NMSE is "
@@ -111,8 +111,12 @@ def _protocol(settings: AnySubset, tables: Mapping[str, Table]) -> list[str]:
         ),
     ]
     if "cross-validation" in tables and NETWORK in tables["cross-validation"].methods:
+        changes = [change for change in settings.overrides if not change.startswith("data.root=")]
+        changed = f", but with {', '.join(changes)}" if changes else ""
         lines.append(
-            "- The folds' networks are trained anew as the configuration says, without the fold's patients."
+            f"- The folds' networks are trained anew as {settings.config.name} says{changed}, "
+            "without the fold's patients. The recipe was chosen in short runs judged on three of the "
+            "training patients, so a little in its favour."
         )
     return lines
 
