@@ -13,7 +13,7 @@ from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.experiments import any_subset
 from napari_mrsynth.training.experiments.any_subset import run
-from napari_mrsynth.training.experiments.plan import METHODS, AnySubset, parts_of
+from napari_mrsynth.training.experiments.plan import METHODS, AnySubset, command_of, parts_of
 from napari_mrsynth.training.experiments.report import write_report
 from phantoms import brain_study, patient_folder
 
@@ -238,3 +238,11 @@ def test_more_folds_than_patients_are_refused(settings):
 
 def test_by_default_all_four_methods_run(config):
     assert AnySubset(config).methods == METHODS
+
+
+def test_the_command_on_the_page_makes_the_figures_again_and_names_no_folder_of_this_machine(settings):
+    told = command_of(replace(settings, overrides=("optim.steps=5", "data.root=/home/me/scans")))
+    assert told == (
+        "mrsynth experiment any-subset --config config.yaml --set optim.steps=5 --folds 2 "
+        "--methods mean,linear,forest"
+    )
