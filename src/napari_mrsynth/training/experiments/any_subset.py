@@ -136,7 +136,7 @@ def _by_network(
         requests = [pair for pair, patients in todo.items() if patient in patients]
         if requests:
             seen = _as_seen(patient, replace(data, normalisation=method))
-            for pair, made in synthesise(predictor, seen, requests).items():
+            for pair, made in synthesise(predictor, seen, requests, planes=part.planes(patient)).items():
                 yield patient, pair, made
 
 
