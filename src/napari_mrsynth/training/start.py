@@ -172,13 +172,13 @@ def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start
     state, card = bundle.state(), bundle.card
     own: dict[str, Tensor] = network.state_dict()
     remedy = f"Write the section network as in {bundle.folder / 'card.yaml'}; parts may be added to it."
-    lacking = [name for name in state if name not in own]
+    lacking = sorted(name for name in state if name not in own)
     if lacking:
         raise ConfigError(
             f"The start {card.id!r} has {', '.join(named_parts(lacking))}, which the network lacks.",
             hint=remedy,
         )
-    unlike = [name for name, value in state.items() if value.shape != own[name].shape]
+    unlike = sorted(name for name, value in state.items() if value.shape != own[name].shape)
     if unlike:
         told = [f"{name} is {_size(state[name])} there, {_size(own[name])} here" for name in unlike[:3]]
         more = f"; so are {len(unlike) - 3} more" if len(unlike) > 3 else ""

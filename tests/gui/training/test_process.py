@@ -83,9 +83,9 @@ def task(tmp_path: Path) -> TrainTask:
         root=tmp_path / "cohort",
         folder=tmp_path / "home" / "runs" / "tiny",
         id="tiny",
-        steps=80,
+        steps=240,
         held_out=("c",),
-        check_every=40,
+        check_every=120,
         checkpoint_every=10,
     )
 
@@ -97,7 +97,7 @@ def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(qtbot, task,
     def until(*phases: Phase) -> None:
         def there() -> bool:
             session.tick()
-            return session.said.phase in (*phases, Phase.FAILED)
+            return session.said.phase in (*phases, Phase.FAILED, Phase.DONE)
 
         qtbot.waitUntil(there, timeout=PATIENT_MS)
         assert session.said.phase in phases, session.said
@@ -108,10 +108,10 @@ def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(qtbot, task,
     until(Phase.PAUSED)
     assert session.can_resume
     reached = session.losses[-1][0]
-    assert 0 < reached < 79
+    assert 0 < reached < 239
     session.resume()
     until(Phase.DONE)
-    assert [step for step, _ in session.losses] == list(range(80))
-    assert [step for step, _ in session.errors] == [40, 80]
-    assert session.sample == task.folder / "samples" / "step-000080.png"
+    assert [step for step, _ in session.losses] == list(range(240))
+    assert [step for step, _ in session.errors] == [120, 240]
+    assert session.sample == task.folder / "samples" / "step-000240.png"
     assert (tmp_path / "home" / "models" / "tiny" / "card.yaml").is_file()
