@@ -83,9 +83,9 @@ def task(tmp_path: Path) -> TrainTask:
         root=tmp_path / "cohort",
         folder=tmp_path / "home" / "runs" / "tiny",
         id="tiny",
-        steps=240,
+        steps=1000,
         held_out=("c",),
-        check_every=120,
+        check_every=500,
         checkpoint_every=10,
     )
 
@@ -108,10 +108,10 @@ def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(qtbot, task,
     until(Phase.PAUSED)
     assert session.can_resume
     reached = session.losses[-1][0]
-    assert 0 < reached < 239
+    assert 0 < reached < 999
     session.resume()
     until(Phase.DONE)
-    assert [step for step, _ in session.losses] == list(range(240))
-    assert [step for step, _ in session.errors] == [120, 240]
-    assert session.sample == task.folder / "samples" / "step-000240.png"
+    assert [step for step, _ in session.losses] == list(range(1000))
+    assert [step for step, _ in session.errors] == [500, 1000]
+    assert session.sample == task.folder / "samples" / "step-001000.png"
     assert (tmp_path / "home" / "models" / "tiny" / "card.yaml").is_file()
