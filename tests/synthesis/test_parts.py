@@ -136,19 +136,19 @@ def test_a_long_task_is_followed_by_signs_of_life(monkeypatch: pytest.MonkeyPatc
 def test_a_call_without_steps_is_attended_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_mrsynth.synthesis.workers.HEARTBEAT", 0.01)
     gate = threading.Event()
-    left = attend(gate.wait)
-    next(left)
+    left = attend(gate.wait, "busy")
+    assert [next(left), next(left)] == ["busy", "busy"]
     left.close()  # returns although the call still runs
-    followed = attend(gate.wait)
-    next(followed)
+    followed = attend(gate.wait, "busy")
+    assert [next(followed), next(followed)] == ["busy", "busy"]
     gate.set()
-    assert list(followed) in ([], [None])
+    assert list(followed) in ([], ["busy"])
 
     def fail() -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        list(attend(fail))
+        list(attend(fail, "busy"))
 
 
 def test_a_failing_task_ends_the_others() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,7 @@ class LesionMaker:
         """
         names = self.require(wanted, painted)
         clock = Stopwatch()
-        runner = yield from _alive(self._loaded, Step(clock.at(0.0, "Loading the model")))
+        runner = yield from attend(self._loaded, Step(clock.at(0.0, "Loading the model")))
         job = _Job(anatomy, painted, names, runner, healthy=healthy)
         yield from job.work(clock, first_slice)
         outputs, twins, differences = {}, {}, {}
@@ -367,18 +367,3 @@ def _difference(made: Volume, twin: Volume, contrast: str) -> Volume:
     return Volume(
         array, made.grid, name=f"{contrast} (lesion's difference)", source=source, contrast=contrast
     )
-
-
-def _alive(call: Callable[[], _MakingRunner], step: Step) -> Generator[Step, None, _MakingRunner]:
-    """Run a call aside, giving `step` at its beginning and while it lasts."""
-    yield step
-    waiting = attend(call)
-    try:
-        while True:
-            next(waiting)
-            yield step
-    except StopIteration as end:
-        found: _MakingRunner = end.value
-        return found
-    finally:
-        waiting.close()

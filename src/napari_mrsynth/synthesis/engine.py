@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from napari_mrsynth.synthesis.workers import attend, follow, workers
 if TYPE_CHECKING:
     from napari_mrsynth.systems import Predictor
 
-T = TypeVar("T")
 LoadPredictor = Callable[[Bundle, str, str], "Predictor"]
 SHARE_BEFORE, SHARE_AFTER = 0.03, 0.03
 
@@ -114,18 +113,18 @@ class Engine:
         bundle = self._require(study, request)
         clock = Stopwatch()
         step = Step(clock.at(0.0, "Loading the model"))
-        job = yield from _alive(lambda: self._job(study, request, bundle), step)
+        job = yield from attend(lambda: self._job(study, request, bundle), step)
         for done, contrast in enumerate(request.used):
             step = Step(clock.at(SHARE_BEFORE * done / len(request.used), f"Preparing {contrast}"))
-            yield from _alive(partial(job.prepare, contrast), step)
+            yield from attend(partial(job.prepare, contrast), step)
         yield from self._make_slabs(job, clock, first_slice)
         outputs, notes = {}, {}
         for done, contrast in enumerate(request.wanted):
             fraction = 1 - SHARE_AFTER * (1 - done / len(request.wanted))
             step = Step(clock.at(fraction, f"Bringing {contrast} back to the patient's grid"))
             notes[contrast] = job.provenance(contrast)
-            outputs[contrast] = yield from _alive(partial(job.finish, contrast, notes[contrast]), step)
-        source_map = (yield from _alive(job.finish_sources, step)) if request.source_map else None
+            outputs[contrast] = yield from attend(partial(job.finish, contrast, notes[contrast]), step)
+        source_map = (yield from attend(job.finish_sources, step)) if request.source_map else None
         yield Step(clock.at(1.0, "Done"))
         return Result(
             outputs=outputs,
@@ -231,21 +230,6 @@ class Engine:
                 self._loaded = None  # the old one goes before the new one comes
                 self._loaded = (key, self._load_predictor(bundle, device, precision))
             return self._loaded[1]
-
-
-def _alive(call: Callable[[], T], step: Step) -> Generator[Step, None, T]:
-    """Run a call aside, giving `step` at its beginning and while it lasts."""
-    yield step
-    waiting = attend(call)
-    try:
-        while True:
-            next(waiting)
-            yield step
-    except StopIteration as end:
-        outcome: T = end.value
-        return outcome
-    finally:
-        waiting.close()
 
 
 def _load_predictor(bundle: Bundle, device: str, precision: str) -> Predictor:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
+Sign = TypeVar("Sign")
 HEARTBEAT = 0.2
 """Longest time in seconds between two signs of life."""
 
@@ -44,13 +45,14 @@ def workers(count: int) -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def attend(call: Callable[[], Outcome]) -> Generator[None, None, Outcome]:
+def attend(call: Callable[[], Outcome], step: Sign) -> Generator[Sign, None, Outcome]:
     """Run one call that has no steps of its own in a thread.
 
     Yields
     ------
-    None
-        Each time :data:`HEARTBEAT` seconds have passed. Closing the generator forgets the call's outcome.
+    object
+        `step`, before the call begins and each time :data:`HEARTBEAT` seconds have passed. Closing the
+        generator forgets the call's outcome.
 
     Returns
     -------
@@ -62,11 +64,12 @@ def attend(call: Callable[[], Outcome]) -> Generator[None, None, Outcome]:
     Exception
         Whatever the call raised.
     """
+    yield step
     pool = ThreadPoolExecutor(1, thread_name_prefix="mrsynth")
     future = pool.submit(call)
     try:
         while not wait([future], timeout=HEARTBEAT).done:
-            yield None
+            yield step
         return future.result()
     finally:
         pool.shutdown(wait=future.done())
