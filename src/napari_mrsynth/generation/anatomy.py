@@ -180,13 +180,7 @@ def patient_anatomy(
         list(pool.map(take, range(0, len(raw), SLICES_AT_ONCE)))
     record = {
         "from": "patient",
-        "scan": {
-            "file": scan.source.path.name if scan.source.path is not None else None,
-            "name": scan.name,
-            "contrast": scan.contrast,
-            "fingerprint": scan.fingerprint,
-            "synthetic": scan.is_synthetic,
-        },
+        "scan": scan.identity(),
         "structure": settings.as_dict(),
         "normalisation": normalisation.as_dict(),
         "brain": brain.how,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth import __version__
 from napari_mrsynth.errors import ConfigError, GridError, InputError
 from napari_mrsynth.generation.provenance import label_record
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Source, Volume
 from napari_mrsynth.preprocess.resample import resample
-from napari_mrsynth.synthesis.provenance import STATEMENT
+from napari_mrsynth.synthesis.provenance import marked_synthetic
 
 BLEND_MM = 3.0
 """Width of the rim around a lesion in which made and real intensities are blended."""
@@ -175,21 +173,11 @@ def _record(
     contrast = real.contrast or made.contrast or real.name
     return {
         **made_record,
-        "Synthetic": True,
-        "statement": STATEMENT,
+        **marked_synthetic(contrast),
         "what": "real scan with a painted lesion that a model made",
-        "contrast": contrast,
-        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "software": {"name": "napari-mrsynth", "version": __version__},
         "inputs": {
             **made_record.get("inputs", {}),
-            contrast: {
-                "file": real.source.path.name if real.source.path is not None else None,
-                "name": real.name,
-                "contrast": real.contrast,
-                "fingerprint": real.fingerprint,
-                "synthetic": real.is_synthetic,
-            },
+            contrast: real.identity(),
         },
         "lesion": label_record(labels),
         "into": {

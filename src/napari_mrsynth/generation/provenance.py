@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.generation.anatomy import Anatomy
 from napari_mrsynth.generation.painted import Painted
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.synthesis.device import DevicePlan
-from napari_mrsynth.synthesis.provenance import STATEMENT
+from napari_mrsynth.synthesis.provenance import made_by
 
 
 def provenance(
@@ -35,39 +33,16 @@ def provenance(
     lesion : bool
         Whether it shows the lesion; False for the healthy twin.
     """
-    frame = anatomy.frame
     scan = anatomy.record.get("scan")
     return {
-        "Synthetic": True,
-        "statement": STATEMENT,
+        **made_by(contrast, anatomy.name, card, plan, anatomy.frame, anatomy.grid),
         "what": "scan with a painted lesion" if lesion else "the same anatomy without the painted lesion",
-        "contrast": contrast,
-        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "software": {"name": "napari-mrsynth", "version": __version__},
-        "bundle": {
-            "id": card.id,
-            "system": card.system,
-            "weights_sha256": card.weights_sha256,
-            "licence": card.licence,
-            "citation": card.citation,
-        },
-        "patient": anatomy.name,
         "inputs": {str(scan["contrast"] or scan["name"]): dict(scan)} if scan else {},
         "anatomy": dict(anatomy.record),
         "lesion": label_record(painted.labels) if lesion else None,
         "request": {"wanted": list(wanted)},
-        "device": plan.device,
-        "precision": plan.precision,
         "seed": anatomy.record.get("seed"),
         "output_units": {"scale": anatomy.scale},
-        "frame": {
-            "reference_shape": list(anatomy.grid.shape),
-            "reference_affine_ras": anatomy.grid.affine.matrix.tolist(),
-            "spacing_mm": frame.spacing_mm,
-            "start_SAR": list(frame.start),
-            "shape_SAR": list(frame.shape),
-            "interpolated": not frame.is_exact,
-        },
         "mask": anatomy.brain.how,
     }
 

@@ -104,6 +104,16 @@ class Volume(_Image):
         """Whether the voxels were made by a model, now or in an earlier session."""
         return self.source.synthetic is not None
 
+    def identity(self) -> dict[str, Any]:
+        """Return what provenance says of this scan, as plain data: which it is, not what was done to it."""
+        return {
+            "file": self.source.path.name if self.source.path is not None else None,
+            "name": self.name,
+            "contrast": self.contrast,
+            "fingerprint": self.fingerprint,
+            "synthetic": self.is_synthetic,
+        }
+
     def as_contrast(self, contrast: str, confidence: float = 1.0) -> Volume:
         """Return the same voxels as another contrast."""
         return replace(self, contrast=contrast, confidence=confidence)

@@ -153,13 +153,7 @@ def _provenance(volume: Volume, settings: StructureSettings, lesions: LabelVolum
         "what": "structural feature map (Qu et al. 2020, algorithms 1 and 2)",
         "software": {"name": "napari-mrsynth", "version": __version__},
         "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "scan": {
-            "file": volume.source.path.name if volume.source.path is not None else None,
-            "name": volume.name,
-            "contrast": volume.contrast,
-            "fingerprint": volume.fingerprint,
-            "synthetic": volume.is_synthetic,
-        },
+        "scan": volume.identity(),
         "settings": settings.as_dict(),
         "slices": "axial, rows to the patient's front, columns to the patient's right",
         "lesions_removed": None

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.imaging import Member, Study
+from napari_mrsynth.imaging import Grid, Member, Study
 from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.normalise import Normalisation
 from napari_mrsynth.synthesis.device import DevicePlan
@@ -45,12 +45,35 @@ def provenance(
     dict
         JSON-able.
     """
+    made = made_by(contrast, study.name, card, plan, frame, study.grid)
     return {
-        "Synthetic": True,
-        "statement": STATEMENT,
-        "contrast": contrast,
-        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "software": {"name": "napari-mrsynth", "version": __version__},
+        **made,
+        "inputs": {name: _input(study.members[name], normalisations[name]) for name in request.used},
+        "request": request.as_dict(),
+        "seed": None,  # nothing is drawn at random: the same inputs give the same voxels
+        "output_units": {"of": units_of, **normalisations[units_of].as_dict()},
+        "frame": {"reference": study.reference, **made["frame"]},
+        "mask": study.mask.how if study.mask is not None else None,
+        "steps": [dict(step) for step in study.steps],
+    }
+
+
+def made_by(
+    contrast: str, patient: str, card: Card, plan: DevicePlan, frame: WorkingFrame, grid: Grid
+) -> dict[str, Any]:
+    """Return what the provenance of everything that a model makes has in common.
+
+    Parameters
+    ----------
+    contrast, patient
+        What was made, and of whom.
+    card, plan, frame
+        By which model, where, in which frame.
+    grid : Grid
+        The patient's, that the frame was laid over.
+    """
+    return {
+        **marked_synthetic(contrast),
         "bundle": {
             "id": card.id,
             "system": card.system,
@@ -58,24 +81,28 @@ def provenance(
             "licence": card.licence,
             "citation": card.citation,
         },
-        "patient": study.name,
-        "inputs": {name: _input(study.members[name], normalisations[name]) for name in request.used},
-        "request": request.as_dict(),
+        "patient": patient,
         "device": plan.device,
         "precision": plan.precision,
-        "seed": None,  # nothing is drawn at random: the same inputs give the same voxels
-        "output_units": {"of": units_of, **normalisations[units_of].as_dict()},
         "frame": {
-            "reference": study.reference,
-            "reference_shape": list(study.grid.shape),
-            "reference_affine_ras": study.grid.affine.matrix.tolist(),
+            "reference_shape": list(grid.shape),
+            "reference_affine_ras": grid.affine.matrix.tolist(),
             "spacing_mm": frame.spacing_mm,
             "start_SAR": list(frame.start),
             "shape_SAR": list(frame.shape),
             "interpolated": not frame.is_exact,
         },
-        "mask": study.mask.how if study.mask is not None else None,
-        "steps": [dict(step) for step in study.steps],
+    }
+
+
+def marked_synthetic(contrast: str) -> dict[str, Any]:
+    """Return the mark of an image that was made just now: that it is synthetic, what it shows, by what."""
+    return {
+        "Synthetic": True,
+        "statement": STATEMENT,
+        "contrast": contrast,
+        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": {"name": "napari-mrsynth", "version": __version__},
     }
 
 
