@@ -11,6 +11,7 @@ from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.direct.module import DirectTraining
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.systems.direct.predictor import DirectPredictor
+from napari_mrsynth.systems.segmenter.module import SegmenterTraining
 
 CONTRASTS = ("T1w", "FLAIR", *LOCATION)
 SPECS = {
@@ -101,3 +102,8 @@ def test_a_missing_input_is_refused_by_name():
 def test_a_location_sensitive_network_without_a_location_is_refused():
     with pytest.raises(BundleError, match="needs a contrast and the inputs at-S"):
         build("lsdn", {"inputs": ["T1w"], "outputs": ["FLAIR"]})
+
+
+def test_the_network_of_another_system_is_refused_by_name():
+    with pytest.raises(TypeError, match="'lsdn' is a LocationSensitive, where a SegmenterNetwork is needed"):
+        SegmenterTraining(SPECS["lsdn"], CONTRASTS, {}, [1.0] * 5)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_mrsynth.errors import BundleError
 
 if TYPE_CHECKING:
     from torch import nn
 
+N = TypeVar("N", bound="nn.Module")
 _NETWORKS: dict[str, str] = {}
 
 
@@ -51,4 +52,28 @@ def build(name: str, params: Mapping[str, Any]) -> nn.Module:
             f"The network {name!r} cannot be built from {dict(params)}: {error}.",
             hint="The card is from another version or damaged.",
         ) from error
+    return network
+
+
+def build_as(spec: Mapping[str, Any], kind: type[N]) -> N:
+    """Build the network that a training describes.
+
+    Parameters
+    ----------
+    spec : mapping
+        ``name`` and parameters, as on a card.
+    kind : type
+        What the network must be.
+
+    Raises
+    ------
+    BundleError
+        As :func:`build`.
+    TypeError
+        If it is a network of another kind.
+    """
+    name = str(spec["name"])
+    network = build(name, {key: value for key, value in spec.items() if key != "name"})
+    if not isinstance(network, kind):
+        raise TypeError(f"{name!r} is a {type(network).__name__}, where a {kind.__name__} is needed")
     return network

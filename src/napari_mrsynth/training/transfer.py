@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import ConfigError
 
@@ -130,7 +130,8 @@ def grown(
     """
     import torch
 
-    from napari_mrsynth.networks.registry import build
+    from napari_mrsynth.networks.registry import build_as
+    from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 
     card = bundle.card
     for what, additions, known in (("input", inputs, card.inputs), ("output", outputs, card.outputs)):
@@ -143,8 +144,7 @@ def grown(
         spec["name"] = "anysubset-extended"
         spec["own"] = [*spec.get("own", ()), *(addition.contrast for addition in outputs)]
     torch.manual_seed(seed)
-    params = {key: value for key, value in spec.items() if key != "name"}
-    network = cast("AnySubsetNetwork", build(str(spec["name"]), params))
+    network = build_as(spec, AnySubsetNetwork)
     network.load_state_dict({**network.state_dict(), **old.state_dict()})
     parts: list[nn.Module] = []
     for addition in inputs:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.direct.network import DirectNetwork
 from napari_mrsynth.systems.direct.objective import Objective
 
@@ -36,10 +36,7 @@ class DirectTraining(nn.Module):
         spread: Sequence[float],
     ) -> None:
         super().__init__()
-        params = {key: value for key, value in network.items() if key != "name"}
-        built = build(str(network["name"]), params)
-        if not isinstance(built, DirectNetwork):
-            raise TypeError(f"{network['name']!r} is not a direct network")
+        built = build_as(network, DirectNetwork)
         self.network, self.contrasts = built, tuple(contrasts)
         self.objective = Objective(**objective)
 

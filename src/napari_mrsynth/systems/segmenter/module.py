@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.segmenter.network import SegmenterNetwork
 from napari_mrsynth.systems.segmenter.objective import Objective
 
@@ -36,9 +36,7 @@ class SegmenterTraining(nn.Module):
         spread: Sequence[float],
     ) -> None:
         super().__init__()
-        built = build(str(network["name"]), {key: value for key, value in network.items() if key != "name"})
-        if not isinstance(built, SegmenterNetwork):
-            raise TypeError(f"{network['name']!r} is not a segmenter")
+        built = build_as(network, SegmenterNetwork)
         self.network, self.contrasts = built, tuple(contrasts)
         self.objective = Objective(**objective)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.lesiongan.adversarial import held, straight_through
 from napari_mrsynth.systems.lesiongan.anatomy import objective as losses
 from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, Critics, drawn_code
@@ -46,9 +46,7 @@ class AnatomyTraining(nn.Module):
         spread: Sequence[float],
     ) -> None:
         super().__init__()
-        built = build(str(network["name"]), {key: value for key, value in network.items() if key != "name"})
-        if not isinstance(built, AnatomyNetwork):
-            raise TypeError(f"{network['name']!r} draws no anatomy")
+        built = build_as(network, AnatomyNetwork)
         weights = dict(objective)
         self.classes = tuple(int(value) for value in weights.pop("classes", (1, 2, 4)))
         self.network, self.contrasts = built, tuple(contrasts)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.structure.maps import background_mask, without_lesion
 from napari_mrsynth.systems.lesiongan.adversarial import held
 from napari_mrsynth.systems.lesiongan.maps import lesion_free_maps, map_of, others_label
@@ -82,9 +82,7 @@ class ScansTraining(nn.Module):
         spread: Sequence[float],
     ) -> None:
         super().__init__()
-        built = build(str(network["name"]), {key: value for key, value in network.items() if key != "name"})
-        if not isinstance(built, ScansNetwork):
-            raise TypeError(f"{network['name']!r} makes no scans of lesions")
+        built = build_as(network, ScansNetwork)
         unknown = [name for name in built.outputs if name not in contrasts]
         if unknown:
             raise ValueError(f"the network makes {', '.join(unknown)}, which the patients do not have")
