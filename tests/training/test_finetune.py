@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,8 +218,34 @@ def test_no_steps_are_refused(parent, patients):
 
 
 def test_a_patient_given_twice_is_refused(settings, patients):
-    with pytest.raises(InputError, match="same scans"):
+    with pytest.raises(InputError, match="T1w of Jane Doe 0 is also a scan of Jane Doe 0"):
         finetune(replace(settings, patients=(patients[0], patients[0])))
+
+
+def test_two_patients_who_share_one_scan_are_refused(settings, patients, tmp_path):
+    again = tmp_path / "another name"
+    shutil.copytree(patients[1], again)
+    shutil.copyfile(patients[0] / "scan_T2w.nii.gz", again / "scan_T2w.nii.gz")
+    with pytest.raises(InputError, match="T2w of another name is also a scan of Jane Doe 0"):
+        finetune(replace(settings, patients=(patients[0], again)))
+
+
+def test_a_patient_of_whom_the_parent_knows_a_single_scan_is_not_the_one_kept_aside(
+    settings, patients, tmp_path
+):
+    first = finetune(replace(settings, patients=(patients[1], patients[0])))
+    known = tmp_path / "known"
+    shutil.copytree(patients[1], known)
+    (known / "scan_T1w.nii.gz").unlink()  # what is left has another hash as a whole
+    again = finetune(
+        replace(
+            settings,
+            bundle=Bundle.open(first.bundle),
+            patients=(patients[0], known),
+            out=tmp_path / "again",
+        )
+    )
+    assert again.kept_aside == "the patient Jane Doe 0"
 
 
 def test_the_parent_is_never_overwritten(settings, parent):

@@ -61,7 +61,7 @@ def keep_aside(patients: Sequence[Prepared], seen: Collection[str], neighbours: 
     patients : sequence of Prepared
         All with the same contrasts, in the order they were given.
     seen : collection of str
-        Hashes of the patients that the parent model learnt from.
+        Hashes of the patients and of the scans that the parent model learnt from.
     neighbours : int
         Slices that the network sees on each side.
     scratch : Path
@@ -70,22 +70,34 @@ def keep_aside(patients: Sequence[Prepared], seen: Collection[str], neighbours: 
     Raises
     ------
     InputError
-        If two of them are one patient, or the only one has too few slices.
+        If two of them share a scan, or the only one has too few slices.
     """
-    prints: dict[str, str] = {}
-    for patient in patients:
-        sha256 = patient.record()["sha256"]
-        if sha256 in prints:
-            raise InputError(
-                f"{prints[sha256]} and {patient.subject} are the same scans.", hint="Give each patient once."
-            )
-        prints[sha256] = patient.subject
+    _refuse_shared(patients)
     if len(patients) == 1:
         return _by_slices(patients[0], neighbours, scratch)
-    unseen = [patient for patient in patients if patient.record()["sha256"] not in seen]
+    unseen = [patient for patient in patients if not was_seen(patient, seen)]
     judge = (unseen or list(patients))[-1]
     brain = np.flatnonzero(judge.mask.any(axis=(1, 2)))
     return Aside(tuple(p for p in patients if p is not judge), judge, _spread(brain))
+
+
+def was_seen(patient: Prepared, seen: Collection[str]) -> bool:
+    """Whether a patient, or a scan of theirs, is among the hashes of what a model learnt from."""
+    record = patient.record()
+    return any(print_ in seen for print_ in (record["sha256"], *record["volumes"].values()))
+
+
+def _refuse_shared(patients: Sequence[Prepared]) -> None:
+    """Refuse two patients with a scan in common: one might judge what was learnt from the other."""
+    owners: dict[str, Prepared] = {}
+    for patient in patients:
+        for contrast, print_ in patient.record()["volumes"].items():
+            owner = owners.setdefault(print_, patient)
+            if owner is not patient:
+                raise InputError(
+                    f"The {contrast} of {patient.subject} is also a scan of {owner.subject}.",
+                    hint="Give each patient once.",
+                )
 
 
 def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:

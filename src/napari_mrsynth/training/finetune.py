@@ -15,7 +15,7 @@ from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
 from napari_mrsynth.training.adapt import Pace, Pair, adapt, errors
-from napari_mrsynth.training.aside import keep_aside
+from napari_mrsynth.training.aside import keep_aside, was_seen
 from napari_mrsynth.training.child import Child
 from napari_mrsynth.training.given import given_patients
 from napari_mrsynth.training.heldout import pairs
@@ -161,7 +161,12 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
             f"The patients share only {', '.join(patients[0].contrasts)}: nothing to make from the rest.",
             hint="They need at least one input and another contrast that the model makes.",
         )
-    seen = {str(entry["sha256"]) for entry in settings.bundle.card.training.get("subjects", ())}
+    learnt_from = settings.bundle.card.training.get("subjects", ())
+    seen = {
+        str(print_)
+        for entry in learnt_from
+        for print_ in (entry["sha256"], *entry.get("volumes", {}).values())
+    }
     with tempfile.TemporaryDirectory(prefix="mrsynth-finetune-") as scratch:
         aside = keep_aside(patients, seen, network.neighbours, Path(scratch))
         tell(0.1, f"measuring the model on {aside.judge.subject}")
@@ -183,7 +188,7 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         folder = child.save(settings.out, settings.id, settings.parts)
     tell(1.0, "done")
     notes: tuple[str, ...] = ()
-    if aside.judge.record()["sha256"] in seen:
+    if was_seen(aside.judge, seen):
         notes = (
             f"{settings.bundle.card.id} learnt from {aside.judge.subject}: its error before flatters it.",
         )
