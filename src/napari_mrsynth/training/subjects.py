@@ -91,7 +91,7 @@ def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
         if not named:
             raise InputError(
                 f"No patient of the split {data.split!r} is called {data.only!r}.",
-                hint=f"Set data.only; the patients are {', '.join(s.id for s in chosen)}.",
+                hint=f'Set data.only="" for all of them: {", ".join(s.id for s in chosen)}.',
             )
         chosen = named
     return tuple(chosen)
@@ -110,7 +110,7 @@ def split_subjects(subjects: Sequence[Subject], data: DataConfig) -> Split:
         if unknown:
             raise ConfigError(
                 f"data.held_out names {', '.join(unknown)}, who is not among the patients.",
-                hint=f"The patients are {', '.join(s.id for s in subjects)}.",
+                hint=f"Set data.held_out=[] for nobody, or choose from {', '.join(s.id for s in subjects)}.",
             )
         held = set(data.held_out)
     elif data.folds > 1:

@@ -223,6 +223,40 @@ def test_a_data_folder_is_looked_through_and_everyone_accounted_for(dock, answer
     assert 'card.summary=""' in settings
 
 
+def choose_configuration(dock: TrainingDock, *parts: str) -> None:
+    places = [configuration.path.parts[-len(parts) :] for configuration in dock.presenter._configurations]
+    dock.train.configuration.activated.emit(places.index(parts))
+
+
+def test_the_patients_a_configuration_wants_of_its_own_data_are_not_looked_for_elsewhere(
+    dock, answers, process, cohort
+):
+    choose_configuration(dock, "segmenter", "configs", "tumour.yaml")
+    begin_training(dock, answers, cohort)
+    settings = process.started[0][2::2]
+    assert 'data.only=""' in settings
+    assert "data.held_out=[]" in settings
+    assert "data.folds=1" in settings
+
+
+def test_on_its_own_data_a_configuration_keeps_to_the_patients_it_wants(
+    dock, answers, process, cohort, tmp_path
+):
+    import yaml
+
+    from napari_mrsynth.gui.training.configurations import shipped
+
+    settings = yaml.safe_load(shipped()[0].path.read_text())
+    settings["data"] = {"root": str(cohort), "only": "[ab]", "contrasts": ["T1w", "T2w"]}
+    settings["network"] |= {"inputs": ["T1w", "T2w"], "outputs": ["T1w", "T2w"]}
+    answers.chosen = tmp_path / "own.yaml"
+    answers.chosen.write_text(yaml.safe_dump(settings))
+    dock.train.other.click()
+    begin_training(dock, answers, cohort)
+    assert dock.train.about.text().startswith("2 learnt from, 0 held out, 0 left out.")
+    assert 'data.only="[ab]"' in process.started[0]
+
+
 def test_a_patient_that_is_ticked_is_held_out_and_watched(dock, answers, process, cohort):
     from qtpy.QtCore import Qt
 
@@ -311,6 +345,18 @@ def test_curves_and_pictures_are_read_from_the_run_folder(dock, answers, process
     log(folder, "metrics.csv", "step,loss,rate\n0,0.9,1\n1,0.8,1\n2,0.7,1\n")
     dock.session.tick()
     assert dock.session.losses[-1] == (2, 0.7)
+
+
+def test_whatever_error_is_logged_is_drawn_under_its_name(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    dock.session.tick()
+    assert dock.curve.error_title == "held-out error"
+    log(folder, "metrics.csv", "step,loss\n0,0.9\n")
+    log(folder, "held_out.csv", "step,dice_error,oedema,lesion\n2,0.4,0.5,0.3\n4,0.3,0.4,0.2\n")
+    dock.session.tick()
+    assert dock.session.errors == [(2, 0.4), (4, 0.3)]
+    assert dock.curve.error_title == "held-out dice error"
+    assert not dock.curve.grab().isNull()
 
 
 def test_a_pause_waits_for_the_next_checkpoint_and_resume_goes_on(dock, answers, process, cohort):

@@ -38,6 +38,11 @@ class Configuration:
         network, names = self.settings.network, list(self.settings.data.contrasts)
         return list(network.get("inputs", ())) == names and list(network.get("outputs", ())) == names
 
+    def only(self, root: Path) -> str:
+        """Return the pattern of the patients it wants of a data folder; empty on other data than its own."""
+        data = self.settings.data
+        return data.only if Path(data.root).expanduser().resolve() == root.resolve() else ""
+
     @classmethod
     def read(cls, path: Path, *, own: bool = True) -> Configuration:
         """Read one.

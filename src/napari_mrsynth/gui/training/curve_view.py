@@ -26,7 +26,7 @@ class CurveView(QWidget):
         super().__init__()
         self._losses: Sequence[Point] = ()
         self._errors: Sequence[Point] = ()
-        self._steps = 0
+        self._steps, self._name = 0, ""
         self.setMinimumHeight(150)
         self.setAccessibleName("Loss and held-out error by step")
 
@@ -34,7 +34,14 @@ class CurveView(QWidget):
         """As wide as there is room."""
         return QSize(340, 160)
 
-    def show_curves(self, losses: Sequence[Point], errors: Sequence[Point], steps: int) -> None:
+    @property
+    def error_title(self) -> str:
+        """What the right axis is called."""
+        return f"held-out {self._name.replace('_', ' ') or 'error'}"
+
+    def show_curves(
+        self, losses: Sequence[Point], errors: Sequence[Point], steps: int, name: str = ""
+    ) -> None:
         """Show curves of (step, value).
 
         Parameters
@@ -42,8 +49,11 @@ class CurveView(QWidget):
         losses, errors : sequence of (int, float)
         steps : int
             Where the training ends.
+        name : str
+            What the errors are called in the log: ``nmse``, ``dice_error``.
         """
-        self._losses, self._errors, self._steps = thinned(losses), list(errors), steps
+        self._losses, self._errors = thinned(losses), list(errors)
+        self._steps, self._name = steps, name
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
@@ -70,7 +80,7 @@ class CurveView(QWidget):
                 self.rect(), Qt.AlignmentFlag.AlignCenter, "The curves appear with the first steps."
             )
         self._draw(painter, self._losses, ACCENT, "loss", left=True)
-        self._draw(painter, self._errors, HELD_OUT, "held-out error", left=False)
+        self._draw(painter, self._errors, HELD_OUT, self.error_title, left=False)
         painter.end()
 
     def _draw(

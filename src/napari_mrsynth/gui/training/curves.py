@@ -27,7 +27,7 @@ def step_in(message: str) -> tuple[int, int, float] | None:
 
 
 class Tail:
-    """One column of a CSV file by step, of which only what is new is read.
+    """One figure of a CSV file by step, of which only what is new is read.
 
     The file may not be there yet, be replaced by another (when a training goes on) or end in half a row.
 
@@ -35,14 +35,25 @@ class Tail:
     ----------
     path : Path
     column : str
+        Its column; empty for the first after the step's.
+
+    Attributes
+    ----------
+    points : list of (step, value)
+        What has been read.
     """
 
-    def __init__(self, path: Path, column: str) -> None:
+    def __init__(self, path: Path, column: str = "") -> None:
         self._path, self._column = path, column
         self._file: int | None = None
         self._read = 0
         self._names: list[str] = []
         self.points: list[Point] = []
+
+    @property
+    def name(self) -> str:
+        """What the figure is called; empty where that is not known yet."""
+        return self._column or next((name for name in self._names if name != "step"), "")
 
     def read(self) -> bool:
         """Read what is new into :attr:`points`; return whether there was anything."""
@@ -67,7 +78,7 @@ class Tail:
     def _point(self, row: list[str]) -> Point | None:
         values = dict(zip(self._names, row, strict=False))
         try:
-            point = int(values["step"]), float(values[self._column])
+            point = int(values["step"]), float(values[self.name])
         except (KeyError, ValueError):
             return None
         return point if math.isfinite(point[1]) else None

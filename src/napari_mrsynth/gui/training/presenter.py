@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from napari_mrsynth.gui.compare.inside import session_in
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.configurations import Configuration, shipped
-from napari_mrsynth.gui.training.patients import FEWEST
+from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
@@ -208,6 +209,7 @@ class TrainingPresenter:
             folder=self._run_folder(name),
             id=name,
             steps=panel.steps.value(),
+            only=chosen.only(root),
             held_out=panel.patients.ticked,
             check_every=panel.check.value() if chosen.settings.system not in UNWATCHED else 0,
             checkpoint_every=panel.checkpoint.value(),
@@ -229,6 +231,14 @@ class TrainingPresenter:
         chosen = self._dock.train.start.currentData()
         return next((card for card in self._starts() if card.id == chosen), None)
 
+    def _cohort(self) -> tuple[Patient, ...]:
+        """Return the patients of the data folder that the configuration is for."""
+        session = self.session
+        only = ""
+        if session.root is not None and self._configurations:
+            only = self._configurations[self._configuration].only(session.root)
+        return tuple(p for p in session.cohort if not only or fnmatchcase(p.id, only))
+
     def _contrasts(self) -> tuple[str, ...]:
         chosen = self._dock.tune.model.currentData()
         card = next((card for card in self._parents() if card.id == chosen), None)
@@ -246,7 +256,7 @@ class TrainingPresenter:
     def _show_patients(self) -> None:
         dock, session = self._dock, self.session
         dock.tune.show_patients(session.mine, self._contrasts())
-        dock.train.show_patients(session.root, session.cohort, dock.train.patients.ticked)
+        dock.train.show_patients(session.root, self._cohort(), dock.train.patients.ticked)
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
         again = f" A run “{name}” is there: Start goes on with it." if folder.is_dir() and name else ""
@@ -261,7 +271,7 @@ class TrainingPresenter:
             able = any(not patient.left_out(contrasts, FEWEST) for patient in session.mine)
         else:
             wanted, held = dock.train.wanted, dock.train.patients.ticked
-            able = any(not p.left_out(wanted) for p in session.cohort if p.id not in held)
+            able = any(not p.left_out(wanted) for p in self._cohort() if p.id not in held)
         busy = session.busy
         for panel in (dock.tune, dock.train):
             panel.setEnabled(not busy)
@@ -285,7 +295,7 @@ class TrainingPresenter:
         session, dock = self.session, self._dock
         tuning = session.mode is Mode.FINE_TUNE
         if isinstance(session.task, FineTuneTask if tuning else TrainTask):
-            dock.curve.show_curves(session.losses, session.errors, session.steps)
+            dock.curve.show_curves(session.losses, session.errors, session.steps, session.error_name)
             dock.sample.show_picture(session.sample)
         else:  # what is known is of the other kind of training
             dock.curve.show_curves((), (), 0)

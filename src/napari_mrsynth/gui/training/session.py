@@ -75,6 +75,7 @@ class TrainingSession:
         self.task: Task | None = None
         self.losses: list[Point] = []
         self.errors: list[Point] = []
+        self.error_name = ""
         self.sample: Path | None = None
         self.steps = 0
         self._home = home or user_data_path("napari-mrsynth", appauthor=False)
@@ -173,12 +174,12 @@ class TrainingSession:
         """
         self._refuse_while_busy("start a training")
         self.task = task
-        self.losses, self.errors, self.sample = [], [], None
+        self.losses, self.errors, self.error_name, self.sample = [], [], "", None
         self.steps, self._stepped, self._stopping, self._checkpoint = task.steps, 0, False, None
         self._tails = None
         if isinstance(task, TrainTask):
             log = task.folder / "log"
-            self._tails = (Tail(log / "metrics.csv", "loss"), Tail(log / "held_out.csv", "nmse"))
+            self._tails = (Tail(log / "metrics.csv", "loss"), Tail(log / "held_out.csv"))
         self._running = True
         self.figures_changed.emit()
         self._say(Said(Phase.RUNNING, "Starting …", progress=Progress(0.0, "Starting")))
@@ -227,6 +228,7 @@ class TrainingSession:
         sample = newest_sample(task.folder)
         if changed or sample != self.sample:
             self.losses, self.errors, self.sample = loss.points, error.points, sample
+            self.error_name = error.name
             self.figures_changed.emit()
         if self.said.phase is Phase.PAUSING and self._running and not self._stopping:
             written = self._checkpoint_time()

@@ -71,8 +71,10 @@ class TrainTask:
     id : str
         Of the new model.
     steps : int
+    only : str
+        Of the data folder's patients, those whose ids match this pattern; empty for all.
     held_out : tuple of str
-        Patients who are not learnt from, by their ids.
+        Patients who are not learnt from, by their ids; they alone, whatever folds the configuration has.
     check_every : int
         Steps between looks at them.
     checkpoint_every : int
@@ -91,6 +93,7 @@ class TrainTask:
     folder: Path
     id: str
     steps: int
+    only: str = ""
     held_out: tuple[str, ...] = ()
     check_every: int = 100
     checkpoint_every: int = 100
@@ -103,7 +106,9 @@ class TrainTask:
         """What follows ``mrsynth``."""
         values: dict[str, object] = {
             "data.root": str(self.root),
+            "data.only": self.only,
             "data.held_out": list(self.held_out),
+            "data.folds": 1,
             "run.folder": str(self.folder),
             "run.checkpoint_every": self.checkpoint_every,
             "optim.steps": self.steps,
