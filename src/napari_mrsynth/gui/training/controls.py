@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QPushButton
 
 from napari_mrsynth.gui.training.telling import Phase, Said
-from napari_mrsynth.progress import format_seconds
+from napari_mrsynth.gui.widgets.status_panel import StatusPanel
 
 _LOOKS = {
     Phase.LOOKING: "busy",
@@ -20,7 +20,7 @@ _LOOKS = {
 _WORKING = (Phase.LOOKING, Phase.RUNNING, Phase.PAUSING)
 
 
-class Controls(QWidget):
+class Controls(StatusPanel):
     """Start, Pause or Resume, Stop, progress and message."""
 
     start_asked = Signal()
@@ -40,17 +40,7 @@ class Controls(QWidget):
         self.resume.setObjectName("go")
         self.resume.setToolTip("Go on from the last checkpoint")
         self.stop = QPushButton("Stop")
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(6)
-        self.left = QLabel()
-        self.left.setObjectName("muted")
-        self.message = QLabel()
-        self.hint = QLabel()
-        self.hint.setObjectName("hint")
-        self.frame = QFrame()
-        self.frame.setObjectName("message")
-        self._lay_out()
+        self.lay_out(((self.start, 2), (self.resume, 2), (self.pause, 1), (self.stop, 1)))
         for button, signal in (
             (self.start, self.start_asked),
             (self.pause, self.pause_asked),
@@ -73,49 +63,5 @@ class Controls(QWidget):
             else "Stop now; nothing is written"
         )
         self.stop.setToolTip(tip)
-        self.message.setText(said.message)
-        self.hint.setText(said.hint)
-        self.hint.setVisible(bool(said.hint))
-        progress = said.progress
-        self.progress.setVisible(working)
-        self.left.setVisible(working)
-        if working and progress is not None:
-            self.progress.setRange(0, 1000 if progress.fraction > 0 else 0)
-            self.progress.setValue(round(1000 * progress.fraction))
-            seconds = progress.seconds_left
-            self.left.setText("" if seconds is None else f"{format_seconds(seconds)} left")
-        self._dress(_LOOKS.get(said.phase, said.phase.value))
-
-    def _dress(self, look: str) -> None:
-        if self.frame.property("state") == look:
-            return
-        self.frame.setProperty("state", look)
-        style = self.frame.style()
-        if style is not None:
-            style.unpolish(self.frame)
-            style.polish(self.frame)
-
-    def _lay_out(self) -> None:
-        flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        for label in (self.message, self.hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setTextInteractionFlags(flags)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(6)
-        for button, share in ((self.start, 2), (self.resume, 2), (self.pause, 1), (self.stop, 1)):
-            buttons.addWidget(button, share)
-        running = QHBoxLayout()
-        running.addWidget(self.progress, 1)
-        running.addWidget(self.left)
-        said = QVBoxLayout(self.frame)
-        said.setContentsMargins(9, 6, 8, 6)
-        said.setSpacing(2)
-        said.addWidget(self.message)
-        said.addWidget(self.hint)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.setSpacing(7)
-        whole.addLayout(buttons)
-        whole.addLayout(running)
-        whole.addWidget(self.frame)
+        look = _LOOKS.get(said.phase, said.phase.value)
+        self.show_standing(said.message, said.hint, look, busy=working, progress=said.progress)
