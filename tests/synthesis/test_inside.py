@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bad.models import tiny_model
 from napari_mrsynth.bundles import BundleStore
-from napari_mrsynth.errors import BundleError, ContrastError
+from napari_mrsynth.errors import BundleError, ContrastError, InputError
 from napari_mrsynth.synthesis import Engine, Request
 from napari_mrsynth.synthesis.inside import ALL, look_inside
 from phantoms import brain_study
@@ -49,6 +51,25 @@ def test_the_fused_latent_is_the_maximum_of_the_inputs_latents(engine, study):
     assert first.shape[1:] == study.grid.display.shape[1:]
     assert first.any()
     np.testing.assert_allclose(inside.fused, np.maximum(first, second), rtol=1e-3, atol=1e-3)
+
+
+def test_the_source_map_is_that_of_the_whole_synthesis(engine, study):
+    inside = look_inside(engine, study, request_of("T1w", "T2w"), SLICE)
+    steps = engine.run(study, replace(request_of("T1w", "T2w"), source_map=True))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            whole = end.value.source_map.display[SLICE]
+            break
+    np.testing.assert_array_equal(inside.sources, whole)
+    assert set(np.unique(inside.sources)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("index", [-3, 0, 400])
+def test_a_slice_without_brain_is_refused(engine, study, index):
+    with pytest.raises(InputError, match=f"slice {index} shows no brain"):
+        look_inside(engine, study, request_of("T1w"), index)
 
 
 def test_what_cannot_be_synthesised_cannot_be_looked_into(engine, study):

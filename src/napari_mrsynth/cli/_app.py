@@ -23,6 +23,7 @@ from napari_mrsynth.cli import (
     export,
     finetune,
     generate,
+    inside,
     joyce,
     models,
     structure,
@@ -139,6 +140,7 @@ def _assemble() -> typer.Typer:
         {
             "study": study.study,
             "synthesize": synthesize.synthesize,
+            "inside": inside.inside,
             "structure": structure.structure,
             "generate": generate.generate,
             "evaluate": evaluate.evaluate,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.imaging import Study, Volume
     from napari_mrsynth.io import PatientFiles
-    from napari_mrsynth.synthesis import Result
+    from napari_mrsynth.synthesis import Engine, Request, Result
 
 
 AUTO = "auto"
@@ -43,59 +44,118 @@ class Precision(StrEnum):
     FP16 = "fp16"
 
 
+Want = Annotated[str, typer.Option(metavar="CONTRAST[,...]", help="What to make: FLAIR, or FLAIR,T1w.")]
+Use = Annotated[
+    str | None,
+    typer.Option(metavar="CONTRAST[,...]", help="What to make it from; by default all that is there."),
+]
+Model = Annotated[str, typer.Option(metavar="ID", help="The model; see `mrsynth models list`.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the results are written.")]
+Where = Annotated[Device, typer.Option(help="Where to compute.")]
+Numbers = Annotated[Precision, typer.Option(help="Numbers to compute with.")]
+Reference = Annotated[str | None, typer.Option(metavar="CONTRAST", help="Whose grid the results come on.")]
+Mask = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A brain mask to use instead of a computed one.")
+]
+Align = Annotated[bool, typer.Option("--align", help="First align the scans to the reference.")]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A synthesis that can begin.
+
+    Attributes
+    ----------
+    engine : Engine
+    files : PatientFiles
+        What was found of the patient.
+    study : Study
+        Of the scans in use (and the reference) alone: as if the others were missing.
+    request : Request
+    folder : Path
+        Where results are written; it is there.
+    """
+
+    engine: Engine
+    files: PatientFiles
+    study: Study
+    request: Request
+    folder: Path
+
+    def aligned(self) -> Task:
+        """Return the same with all scans aligned to the reference, and say by how much they were moved."""
+        from napari_mrsynth.preprocess.study import align_study
+
+        study = follow(align_study(self.study))
+        _tell_motions(study)
+        return replace(self, study=study)
+
+    def keep_other_results(self, names: Iterable[str]) -> None:
+        """Refuse to replace files made from none of these scans: another patient's, by all signs."""
+        from napari_mrsynth.io.provenance import recognise
+
+        here = {member.native.fingerprint for member in self.study.members.values()}
+        for path in (self.folder / name for name in names):
+            earlier = recognise(path) or {}
+            inputs = earlier.get("inputs", {}) if path.exists() else {}
+            if inputs and not here & {given.get("fingerprint") for given in inputs.values()}:
+                files = ", ".join(str(given.get("file") or given.get("name")) for given in inputs.values())
+                raise OutputError(
+                    f"“{path}” was made from other scans ({files}) and would be replaced.",
+                    hint="Choose another --out, or delete it if it is not needed.",
+                )
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of the scans."""
+        unnamed = [
+            f"{volume.name} was left out: its contrast is unknown."
+            for volume in self.files.volumes
+            if not volume.contrast
+        ]
+        natives = [member.native for member in self.study.members.values()]
+        noted = [f"{native.name}: {note}" for native in natives for note in native.notes]
+        return [*self.files.notes, *unnamed, *noted, *self.study.notes]
+
+
 def synthesize(
     paths: Paths,
-    want: Annotated[str, typer.Option(metavar="CONTRAST[,...]", help="What to make: FLAIR, or FLAIR,T1w.")],
-    use: Annotated[
-        str | None,
-        typer.Option(metavar="CONTRAST[,...]", help="What to make it from; by default all that is there."),
-    ] = None,
-    bundle: Annotated[str, typer.Option(metavar="ID", help="The model; see `mrsynth models list`.")] = AUTO,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the results are written.")] = Path(),
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.AUTO,
-    precision: Annotated[Precision, typer.Option(help="Numbers to compute with.")] = Precision.AUTO,
-    reference: Annotated[
-        str | None, typer.Option(metavar="CONTRAST", help="Whose grid the results come on.")
-    ] = None,
-    mask: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A brain mask to use instead of a computed one.")
-    ] = None,
-    align: Annotated[bool, typer.Option("--align", help="First align the scans to the reference.")] = False,
+    want: Want,
+    use: Use = None,
+    bundle: Model = AUTO,
+    out: Out = Path(),
+    device: Where = Device.AUTO,
+    precision: Numbers = Precision.AUTO,
+    reference: Reference = None,
+    mask: Mask = None,
+    align: Align = False,
     source_map: Annotated[
         bool, typer.Option("--source-map", help="Also write which scan supplied each voxel.")
     ] = False,
 ) -> Report:
     """Make the wanted contrasts and write each as NIfTI with its provenance beside it."""
-    from napari_mrsynth.bundles import BundleStore
-    from napari_mrsynth.io import read_patient
-    from napari_mrsynth.preprocess.study import align_study
-    from napari_mrsynth.synthesis import Engine, Request
+    from napari_mrsynth.io import derivative_name
 
     began = time.perf_counter()
-    files = read_patient(*paths)
-    store = BundleStore()
-    wanted = _names(want, "--want")
-    used = _names(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
-    volumes = _chosen(files, used, reference)
-    model = _model(store, bundle, used, wanted)
-    folder = _writable(out)
-    _keep_other_results(folder, files.name, wanted, volumes)
-    study = _study(files, volumes, used, reference, mask)
-    if align:
-        study = follow(align_study(study))
-        _tell_motions(study)
-    request = Request(
-        wanted=wanted,
-        used=used,
-        bundle=model,
-        device=device.value,
-        precision=precision.value,
+    task = prepared(
+        paths,
+        want=want,
+        use=use,
+        bundle=bundle,
+        out=out,
+        device=device,
+        precision=precision,
+        reference=reference,
+        mask=mask,
         source_map=source_map,
     )
-    engine = Engine(store)
-    result = follow(engine.run(study, request))
-    outputs = _write(result, study, folder)
-    warnings = list(dict.fromkeys([*_notes(files, study), *result.warnings]))
+    task.keep_other_results(derivative_name(task.files.name, name) for name in task.request.wanted)
+    if align:
+        task = task.aligned()
+    study, used = task.study, task.request.used
+    result = follow(task.engine.run(study, task.request))
+    outputs = _write(result, study, task.folder)
+    warnings = list(dict.fromkeys([*task.notes, *result.warnings]))
     payload = {
         "outputs": outputs,
         "used": used,
@@ -115,6 +175,41 @@ def synthesize(
     )
     lines += [f"Note: {warning}" for warning in warnings]
     return Report(payload, "\n".join(lines))
+
+
+def prepared(
+    paths: Sequence[str],
+    *,
+    want: str,
+    use: str | None,
+    bundle: str,
+    out: Path,
+    device: Device,
+    precision: Precision,
+    reference: str | None,
+    mask: Path | None,
+    source_map: bool = False,
+) -> Task:
+    """Read a patient and understand what was asked; what cannot be is refused before long work starts."""
+    from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.io import read_patient
+    from napari_mrsynth.synthesis import Engine, Request
+
+    files = read_patient(*paths)
+    store = BundleStore()
+    wanted = _names(want, "--want")
+    used = _names(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
+    volumes = _chosen(files, used, reference)
+    request = Request(
+        wanted=wanted,
+        used=used,
+        bundle=_model(store, bundle, used, wanted),
+        device=device.value,
+        precision=precision.value,
+        source_map=source_map,
+    )
+    folder = _writable(out)
+    return Task(Engine(store), files, _study(files, volumes, used, reference, mask), request, folder)
 
 
 def _names(text: str, option: str) -> tuple[str, ...]:
@@ -186,18 +281,6 @@ def _tell_motions(study: Study) -> None:
             say(f"{contrast} was moved by {shift:.1f} mm and {member.motion.degrees:.1f} degrees.")
 
 
-def _notes(files: PatientFiles, study: Study) -> list[str]:
-    unnamed = [
-        f"{volume.name} was left out: its contrast is unknown."
-        for volume in files.volumes
-        if not volume.contrast
-    ]
-    noted = [
-        f"{member.native.name}: {note}" for member in study.members.values() for note in member.native.notes
-    ]
-    return [*files.notes, *unnamed, *noted, *study.notes]
-
-
 def _writable(folder: Path) -> Path:
     folder = absolute(folder)
     try:
@@ -209,26 +292,6 @@ def _writable(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")
     return folder
-
-
-def _keep_other_results(
-    folder: Path, patient: str, wanted: tuple[str, ...], volumes: Sequence[Volume]
-) -> None:
-    """Refuse to replace results that were made from none of these scans: another patient's, by all signs."""
-    from napari_mrsynth.io import derivative_name
-    from napari_mrsynth.io.provenance import recognise
-
-    here = {volume.fingerprint for volume in volumes}
-    for contrast in wanted:
-        path = folder / derivative_name(patient, contrast)
-        earlier = recognise(path) or {}
-        inputs = earlier.get("inputs", {}) if path.exists() else {}
-        if inputs and not here & {given.get("fingerprint") for given in inputs.values()}:
-            names = ", ".join(str(given.get("file") or given.get("name")) for given in inputs.values())
-            raise OutputError(
-                f"“{path}” was made from other scans ({names}) and would be replaced.",
-                hint="Choose another --out, or delete it if it is not needed.",
-            )
 
 
 def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]]:

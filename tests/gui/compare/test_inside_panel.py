@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.gui.adapter import ViewerAdapter
 from napari_mrsynth.gui.compare.inside_panel import InsidePanel, InsidePresenter
 from napari_mrsynth.gui.marking import is_synthetic
+from napari_mrsynth.gui.writers import write_image
+from napari_mrsynth.io import read_image
 from napari_mrsynth.session import Parts, SynthesisSession
 from napari_mrsynth.session.job import ImmediateExecutor
 from napari_mrsynth.synthesis import Engine
@@ -39,18 +43,36 @@ def test_decodings_and_latents_are_shown_as_one_marked_layer(qtbot, viewer, synt
     panel.open.click()
     names = [panel.sheets.itemText(row) for row in range(panel.sheets.count())]
     wanted = [f"{contrast} from each input alone" for contrast in synthesised.result.request.wanted]
-    assert names == [*wanted, "Latent of T1w", "Latent of T2w", "Fused latent"]
+    assert names == [*wanted, "Latent of T1w", "Latent of T2w", "Fused latent", "Source map"]
     assert all(name in panel.said.text() for name in ("T1w", "T2w", "all inputs"))
     assert len(viewer.layers) == before + 1
     layer = viewer.layers[-1]
     assert is_synthetic(layer)
     height, width = synthesised.study.grid.display.shape[1:]
     assert layer.data.shape == (1, height, 3 * width)
-    panel.sheet_chosen.emit(len(names) - 1)
+    panel.sheet_chosen.emit(names.index("Fused latent"))
     assert len(viewer.layers) == before + 1
     assert layer.name == "Fused latent (synthetic)"
     assert np.isfinite(layer.data).all()
     assert layer.data.any()
+    panel.sheet_chosen.emit(names.index("Source map"))
+    assert panel.said.text() == "Source map: 1 T1w, 2 T2w."
+    assert set(np.unique(layer.data)) <= {0, 1, 2}
+    presenter.let_go()
+
+
+def test_what_is_shown_is_saved_with_its_whole_record(qtbot, viewer, synthesised, tmp_path):
+    panel = InsidePanel()
+    qtbot.addWidget(panel)
+    presenter = InsidePresenter(panel, viewer, ImmediateExecutor(), lambda: synthesised)
+    panel.open.click()
+    panel.sheet_chosen.emit(panel.sheets.findText("Latent of T1w"))
+    layer = viewer.layers[-1]
+    [path] = write_image(str(tmp_path / "seen.nii.gz"), layer.data, layer.as_layer_data_tuple()[1])
+    np.testing.assert_array_equal(read_image(path).array, layer.data)
+    told = json.loads((tmp_path / "seen.json").read_text())
+    assert told["Provenance"]["contrast"] == "Latent of T1w"
+    assert told["Provenance"]["bundle"]["id"] == "tiny"
     presenter.let_go()
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_mrsynth.imaging.geometry import Grid
     from napari_mrsynth.session import SynthesisSession
+    from napari_mrsynth.synthesis.sheets import Sheet
 
 WHAT = "What each input alone would give on the slice that is shown, and what the model fuses."
 
@@ -87,8 +87,7 @@ class InsidePresenter:
     ) -> None:
         self._panel, self._viewer, self._executor = panel, viewer, executor
         self._find = find_session or partial(inside.session_in, viewer)
-        self._sheets: list[inside.Sheet] = []
-        self._where: tuple[Grid, int] | None = None
+        self._sheets: list[Sheet] = []
         self._layer: Image | None = None
         self._job: Job[Any] | None = None
         panel.asked.connect(self._ask)
@@ -111,12 +110,11 @@ class InsidePresenter:
         if self._job is not None or index is None:
             self._panel.said.setText("Show axial slices: they are what the model works on.")
             return
-        self._where = session.study.grid, index
         self._panel.said.setText("Looking inside …")
         self._job = Job(lambda: inside.opening(session, index), on_end=self._end)
         self._executor.run(self._job)
 
-    def _end(self, outcome: Outcome[list[inside.Sheet]]) -> None:
+    def _end(self, outcome: Outcome[list[Sheet]]) -> None:
         self._job = None
         if isinstance(outcome, Ok):
             self._sheets = outcome.value
@@ -126,7 +124,7 @@ class InsidePresenter:
             self._panel.said.setText(f"{outcome.message} {outcome.hint}".strip())
 
     def _show(self, number: int) -> None:
-        if self._where is not None and 0 <= number < len(self._sheets):
+        if 0 <= number < len(self._sheets):
             sheet = self._sheets[number]
-            self._layer = inside.show(self._viewer, sheet, *self._where, self._layer)
+            self._layer = inside.show(self._viewer, sheet, self._layer)
             self._panel.said.setText(f"{sheet.name}: {', '.join(sheet.parts)}.")
