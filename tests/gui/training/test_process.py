@@ -1,22 +1,28 @@
-"""Trainings in real processes: one from its start over a pause to its end, and the ways one can fail."""
+"""Real processes and the ways one can end; and a real training from its start over a pause to its end."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO, TextIOBase
 from pathlib import Path
 
 import pytest
 import yaml
 
-from napari_mrsynth.gui.executor import QtExecutor
+from napari_mrsynth.cli import main
+from napari_mrsynth.gui.training import process as processes
 from napari_mrsynth.gui.training.process import Ended, QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.tasks import TrainTask
 from napari_mrsynth.gui.training.telling import Phase
+from napari_mrsynth.progress import Progress
 from phantoms import brain_study, patient_folder
 
+posix = pytest.mark.skipif(os.name != "posix", reason="there are no signals")
 PATIENT_MS = 240_000
 
 
@@ -38,7 +44,7 @@ def test_an_error_comes_back_with_its_message_and_code(qtbot, tmp_path):
     assert any("none.yaml" in line for line in ended.last_lines)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+@posix
 def test_a_process_that_is_killed_from_outside_is_a_crash(qtbot):
     def kill(process):
         qtbot.waitUntil(lambda: process._process.processId() > 0, timeout=PATIENT_MS)
@@ -52,6 +58,87 @@ def test_a_program_that_cannot_be_started_is_said(qtbot, monkeypatch, tmp_path):
     ended = run(qtbot, ("doctor",))
     assert ended.crashed
     assert ended.last_lines
+
+
+HEEDING = """
+import json, sys
+try:
+    print(json.dumps({"fraction": 0.5, "message": "half"}), file=sys.stderr, flush=True)
+    sys.stdin.read()
+except KeyboardInterrupt:
+    print(json.dumps({"put": "in order"}))
+    sys.exit(130)
+"""
+"""A program that says one line and waits for Ctrl-C."""
+
+DEAF = """
+import json, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(json.dumps({"fraction": 0.5, "message": "half"}), file=sys.stderr, flush=True)
+sys.stdin.read()
+"""
+"""One that does not hear it."""
+
+
+@posix
+@pytest.mark.parametrize(
+    ("program", "left"),
+    [(HEEDING, Ended(130, report={"put": "in order"})), (DEAF, Ended(signal.SIGKILL, crashed=True))],
+    ids=["heeding", "deaf"],
+)
+def test_an_interrupted_process_puts_its_things_in_order_or_is_ended_by_force(
+    qtbot, monkeypatch, program, left
+):
+    if left.crashed:
+        monkeypatch.setattr(processes, "PATIENCE_MS", 1)
+    monkeypatch.setattr(processes, "PROGRAM", ("-c", program))
+    process, told, ended = QtProcess(), [], []
+    process.start((), told.append, ended.append)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENT_MS)
+    assert told == [Progress(0.5, "half")]
+    process.interrupt()
+    qtbot.waitUntil(lambda: bool(ended), timeout=PATIENT_MS)
+    assert ended == [left]
+
+
+class Lines(TextIOBase):
+    """Standard error of which each line is told at once."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def write(self, text):
+        try:
+            progress = Progress(**json.loads(text))
+        except (ValueError, TypeError):
+            return len(text)
+        self.told(progress)
+        return len(text)
+
+
+class Here:
+    """Runs ``mrsynth`` in this very process, step by step with whoever is told of its progress."""
+
+    def __init__(self):
+        self.interrupted = False
+
+    def start(self, arguments, told, ended):
+        self.interrupted = False
+
+        def heed(progress):
+            told(progress)
+            if self.interrupted:
+                raise KeyboardInterrupt
+
+        with redirect_stdout(StringIO()) as said, redirect_stderr(Lines(heed)):
+            code = main(arguments)
+        ended(Ended(code, report=json.loads(said.getvalue())))
+
+    def interrupt(self):
+        self.interrupted = True
+
+    def kill(self):
+        raise AssertionError("nobody asked for that")
 
 
 @pytest.fixture
@@ -83,35 +170,30 @@ def task(tmp_path: Path) -> TrainTask:
         root=tmp_path / "cohort",
         folder=tmp_path / "home" / "runs" / "tiny",
         id="tiny",
-        steps=1000,
+        steps=12,
         held_out=("c",),
-        check_every=500,
-        checkpoint_every=10,
+        check_every=6,
+        checkpoint_every=4,
     )
 
 
-def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(qtbot, task, tmp_path):
-    session = TrainingSession(QtProcess(), QtExecutor(), home=tmp_path / "home")
+def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(task, tmp_path):
+    session = TrainingSession(Here(), home=tmp_path / "home")
     session.choose(Mode.TRAIN)
 
-    def until(*phases: Phase) -> None:
-        def there() -> bool:
-            session.tick()
-            return session.said.phase in (*phases, Phase.FAILED, Phase.DONE)
+    def look(said):
+        session.tick()
+        if said.phase is Phase.RUNNING and said.message.startswith("Step 6 of 12"):
+            session.pause()
 
-        qtbot.waitUntil(there, timeout=PATIENT_MS)
-        assert session.said.phase in phases, session.said
-
+    session.said_changed.connect(look)
     session.start(task)
-    qtbot.waitUntil(lambda: bool(session.tick() or session.losses), timeout=PATIENT_MS)
-    session.pause()
-    until(Phase.PAUSED)
+    assert session.said.phase is Phase.PAUSED, session.said
     assert session.can_resume
-    reached = session.losses[-1][0]
-    assert 0 < reached < 999
+    assert 6 < session.losses[-1][0] < 11
     session.resume()
-    until(Phase.DONE)
-    assert [step for step, _ in session.losses] == list(range(1000))
-    assert [step for step, _ in session.errors] == [500, 1000]
-    assert session.sample == task.folder / "samples" / "step-001000.png"
+    assert session.said.phase is Phase.DONE, session.said
+    assert [step for step, _ in session.losses] == list(range(12))
+    assert [step for step, _ in session.errors] == [6, 12]
+    assert session.sample == task.folder / "samples" / "step-000012.png"
     assert (tmp_path / "home" / "models" / "tiny" / "card.yaml").is_file()
