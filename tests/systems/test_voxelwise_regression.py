@@ -105,6 +105,19 @@ def test_only_the_regression_is_fitted_and_only_the_rest_learns_afterwards(small
         assert parameter.requires_grad == ("voxelwise" not in name), name
 
 
+@pytest.mark.parametrize(
+    ("new", "fitted"),
+    [((), False), (("encoders.of_T1w.fine.weight",), False), (("decoders.all.voxelwise.out.weight",), True)],
+)
+def test_a_regression_that_came_whole_with_a_bundle_is_not_fitted_again(small, new, fitted):
+    spec = {"name": "anysubset", "inputs": CONTRASTS, "outputs": CONTRASTS, **SMALL}
+    system = AnySubsetTraining(spec, CONTRASTS, {"voxelwise_steps": 5, "subsets": "random"}, [0.3] * 3)
+    before = {name: p.clone() for name, p in system.network.named_parameters()}
+    system.begin([Ball(1)], seed=0, new=new)
+    changed = any(not torch.equal(p, before[name]) for name, p in system.network.named_parameters())
+    assert changed == fitted
+
+
 def test_the_same_seed_fits_the_same_regression(small):
     fitted = []
     for _ in range(2):

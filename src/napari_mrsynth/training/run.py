@@ -180,9 +180,10 @@ def _loop(
     import torch
 
     system = training_system(config, material.spread(config.data.contrasts))
+    start = _begin(system, parent, config)
     if fresh and hasattr(system, "begin"):
-        system.begin(material.patients, config.seed, report)  # type: ignore[operator]
-    _begin(system, parent, config)
+        new = None if start is None else start.new
+        system.begin(material.patients, config.seed, report, new=new)  # type: ignore[operator]
     system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loop_for(config, system, material.patients)
 

@@ -12,7 +12,12 @@ from napari_mrsynth.networks.registry import build
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
-from napari_mrsynth.systems.anysubset.regression import Scans, fit_voxelwise
+from napari_mrsynth.systems.anysubset.regression import (
+    Scans,
+    fit_voxelwise,
+    is_voxelwise,
+    voxelwise_parameters,
+)
 
 
 class AnySubsetTraining(nn.Module):
@@ -51,12 +56,24 @@ class AnySubsetTraining(nn.Module):
         self.scale: Tensor
         self.register_buffer("scale", unit if self.objective.balanced else torch.ones_like(unit))
         if self.objective.voxelwise_steps:
-            for name, parameter in self.network.named_parameters():
-                parameter.requires_grad_("voxelwise" not in name)
+            for parameter in voxelwise_parameters(self.network):
+                parameter.requires_grad_(False)
 
-    def begin(self, patients: Sequence[Scans], seed: int, report: ProgressCallback | None = None) -> None:
-        """Fit the voxelwise regression, where there is one and the objective asks for it, before step 0."""
-        if self.objective.voxelwise_steps:
+    def begin(
+        self,
+        patients: Sequence[Scans],
+        seed: int,
+        report: ProgressCallback | None = None,
+        *,
+        new: Sequence[str] | None = None,
+    ) -> None:
+        """Fit the voxelwise regression before step 0, where the objective asks for it.
+
+        One that came whole with the bundle the training starts from stays as it is: `new` names the tensors
+        that bundle lacks, None where there is no such bundle.
+        """
+        wanted = new is None or any(is_voxelwise(name) for name in new)
+        if self.objective.voxelwise_steps and wanted:
             outputs = [self.contrasts.index(c) for c in self.network.outputs]
             steps = self.objective.voxelwise_steps
             fit_voxelwise(self.network, patients, self.scale[outputs], steps=steps, seed=seed, report=report)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Parameter
 from torch.nn.functional import pad
 
 from napari_mrsynth.progress import Progress, ProgressCallback
@@ -34,6 +35,16 @@ class Scans(Protocol):
     def volume(self, contrast: str) -> NDArray[np.floating]:
         """Return a contrast, (S, A, R), 0 outside the brain."""
         ...
+
+
+def is_voxelwise(name: str) -> bool:
+    """Whether a network's tensor of this name belongs to its voxelwise regression."""
+    return "voxelwise" in name
+
+
+def voxelwise_parameters(network: AnySubsetNetwork) -> list[Parameter]:
+    """Return what a network's voxelwise regression learns."""
+    return [parameter for name, parameter in network.named_parameters() if is_voxelwise(name)]
 
 
 def fit_voxelwise(
@@ -64,8 +75,8 @@ def fit_voxelwise(
     """
     rng = torch.Generator().manual_seed(seed)
     patches, truth = _voxels(network, patients, rng)
-    learnt = [p for name, p in network.named_parameters() if "voxelwise" in name]
-    asked = [p.requires_grad for p in learnt]
+    learnt = voxelwise_parameters(network)
+    asked = [parameter.requires_grad for parameter in learnt]
     for parameter in learnt:
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(learnt, RATE, weight_decay=DECAY)

@@ -7,6 +7,8 @@ adds what place and shape tell beside it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -48,7 +50,10 @@ class VoxelwiseEncoder(nn.Module):
 
 
 class VoxelwiseDecoder(nn.Module):
-    """The sum of the present contrasts' numbers to every output; the last layer works in float32.
+    """The sum of the present contrasts' numbers to every output, as float32.
+
+    What is far from zero, the bias, is added in float32 whatever the rest works in: the eight bits of
+    bfloat16 then divide the differences from it, which are small.
 
     Parameters
     ----------
@@ -76,7 +81,8 @@ class VoxelwiseDecoder(nn.Module):
         """Map (B, channels, H, W) to (B, outputs, H, W), float32."""
         features = self.body(total)
         with torch.autocast(total.device.type, enabled=False):
-            out: Tensor = self.out(features.float())
+            differences = nn.functional.conv2d(features, self.out.weight.to(features))
+            out: Tensor = differences.float() + self.out.bias.float()[:, None, None]  # type: ignore[union-attr]
         return out
 
 
@@ -87,24 +93,22 @@ def with_surroundings(x: Tensor) -> Tensor:
     """
     middle = x.shape[1] // 2
     row = x[:, middle : middle + 1].float()
-    means = [
-        _sums(along, -2)[place] / side**2
-        for place, (along, side) in enumerate(zip(_sums(row, -1), SQUARES, strict=True))
-    ]
-    return torch.cat([x, *(mean.to(x) for mean in means)], dim=1)
+    along = _sums(row, -1, SQUARES)
+    squares = [_sums(sums, -2, [side])[0] / side**2 for sums, side in zip(along, SQUARES, strict=True)]
+    return torch.cat([x, *(square.to(x) for square in squares)], dim=1)
 
 
-def _sums(x: Tensor, dim: int) -> list[Tensor]:
-    """Return sums along an axis over windows of each side in SQUARES, centred: a power of two and one more.
+def _sums(x: Tensor, dim: int, sides: Sequence[int]) -> list[Tensor]:
+    """Return sums along an axis over centred windows of each side, ascending: a power of two and one more.
 
     Sums of two make sums of four, those make sums of eight: a handful of additions instead of a pooling,
     and the same bits wherever the edges are.
     """
-    size, reach = x.shape[dim], SQUARES[-1] // 2
+    size, reach = x.shape[dim], sides[-1] // 2
     edge = [0, 0] * (-dim - 1) + [reach, reach]
     padded = nn.functional.pad(x, edge)
     sums, running, width = [], padded, 1
-    for side in SQUARES:
+    for side in sides:
         while width < side - 1:
             length = running.shape[dim] - width
             running = running.narrow(dim, 0, length) + running.narrow(dim, width, length)
