@@ -67,8 +67,31 @@ def test_scans_are_learnt_to_be_rebuilt_and_lesions_to_be_found():
         assert last[name] < 0.5 * first[name], name
 
 
+def test_patients_whose_contrasts_are_registered_teach_what_their_map_and_label_look_like():
+    system = training(drawn=2, unpaired=False, paired=20.0)
+    optimiser = torch.optim.Adam(system.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    first = cost(system, 1)["paired"]
+    for step in range(40):
+        optimiser.zero_grad()
+        cost(system, step)["loss"].backward()
+        optimiser.step()
+    assert cost(system, 1)["paired"] < 0.6 * first
+
+
+@pytest.mark.parametrize(("unpaired", "compared"), [(True, 3), (False, 9)])
+def test_translations_are_compared_with_the_patients_own_scans_where_contrasts_are_of_one_patient(
+    monkeypatch, unpaired, compared
+):
+    asked = []
+    monkeypatch.setattr(losses, "paired_loss", lambda pairs, label: asked.append(pairs) or torch.zeros(()))
+    cost(training(drawn=0, unpaired=unpaired, paired=1.0))
+    images = truth()
+    assert len(asked[0]) == compared
+    assert all(any(torch.equal(real, images[:, [c]]) for c in range(3)) for real, _ in asked[0])
+
+
 def test_the_network_and_what_guides_it_learn_from_their_own_losses_only():
-    system = training(drawn=0)
+    system = training(drawn=0, paired=1.0)
     terms = cost(system)
     guides, generators = list(system.critics.parameters()), list(system.network.parameters())
     for name in GUIDES:
@@ -158,6 +181,8 @@ def test_each_loss_is_its_equation():
     assert losses.code_agreement_loss(one, {"a": one, "b": half}).item() == pytest.approx(0.125 + 0.25)
     assert losses.registration_loss(scans, {("a", "b"): half}).item() == 0.25
     assert losses.structure_loss(one, scans).item() == 0.5
+    background = torch.cat([torch.ones_like(one), torch.zeros_like(one)], dim=1)
+    assert losses.paired_loss([(one, half), (none, one)], background).item() == pytest.approx(0.75)
 
 
 def test_a_small_lesion_counts_as_much_as_the_background():
@@ -168,6 +193,17 @@ def test_a_small_lesion_counts_as_much_as_the_background():
     blind[:, 0] = 1
     assert losses.lesion_loss([(label, label)]) == 0
     assert losses.lesion_loss([(label, blind)]).item() == pytest.approx(1.0)  # half of the most it can be
+
+
+def test_what_is_made_of_a_map_depends_on_what_lies_far_away_where_there_is_context():
+    far = torch.zeros(1, 1, 64, 64)
+    far[..., 60, 60] = 1
+    label = torch.cat([torch.ones_like(far), torch.zeros(1, 2, 64, 64)], dim=1)
+    for context, reaches in (((), False), ((8, 8, 8), True)):
+        plain = network(context=context, groups=None)
+        codes = [plain.encode_fused(structure, label) for structure in (torch.zeros_like(far), far)]
+        assert bool((codes[0] != codes[1])[..., 8, 8].any()) == reaches, context
+        assert 64 % plain.multiple == 0
 
 
 def test_contrasts_differ_and_come_of_one_code():

@@ -40,8 +40,13 @@ class _Real:
 
 @dataclass(frozen=True)
 class _Made:
-    """Scans made of a map and a label, by contrast, and translated; pairs are (from, to)."""
+    """Scans made of a map and a label, by contrast, and translated; pairs are (from, to).
 
+    `own_structure` lacks the edges within the crop's own lesion, `structure` those within `label` too.
+    """
+
+    brain: Tensor
+    own_structure: Tensor
     structure: Tensor
     label: Tensor
     code: Tensor
@@ -114,6 +119,8 @@ class ScansTraining(nn.Module):
         names = self._drawn(rng)
         real, made = self._real(truth, names), self._made(truth, names, rng)
         terms = {**self._guides(real, made), **self._generators(real, made)}
+        if self.objective.paired:
+            terms["paired"] = self._paired(truth, names, real, made)
         weighted = [getattr(self.objective, name) * value.to(truth.device) for name, value in terms.items()]
         return {"loss": torch.stack(weighted).sum(), **terms}
 
@@ -164,7 +171,18 @@ class ScansTraining(nn.Module):
             if other != name
         }
         maps = {name: without_lesion(map_of(scan, name, background), lesion) for name, scan in scans.items()}
-        return _Made(without_lesion(structure, lesion), label, code, scans, codes, translated, maps)
+        painted = without_lesion(structure, lesion)
+        return _Made(brain, structure, painted, label, code, scans, codes, translated, maps)
+
+    def _paired(self, truth: Tensor, names: Sequence[str], real: _Real, made: _Made) -> Tensor:
+        """Compare real scans with those made of their own maps and labels, and with translated ones."""
+        label = one_hot(truth[:, len(self.contrasts) :])
+        own = {name: truth[:, [self.contrasts.index(name)]] for name in names}
+        code = self.network.encode_fused(made.own_structure, label)
+        pairs = [(scan, self.network.decode(code, name) * made.brain) for name, scan in own.items()]
+        if not self.objective.unpaired:
+            pairs += [(own[other], scan) for (_, other), scan in real.translated.items()]
+        return losses.paired_loss(pairs, label)
 
     def _guides(self, real: _Real, made: _Made) -> dict[str, Tensor]:
         """Return what critics and segmenters learn from; nothing here reaches the network."""

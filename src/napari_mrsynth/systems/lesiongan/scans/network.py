@@ -30,6 +30,9 @@ class ScansNetwork(nn.Module):
         Channels per level, each at half the resolution of the one before. With `pack` the first is at 1/2.
     depth : int
         Convolutions per level.
+    context : sequence of int
+        Channels per level of an hourglass at the codes' resolution, added to a fused image's code: it sees
+        far enough to tell which tissue lies between two edges. None as published.
     pack : bool
         Whether 2x2 voxels become channels first: the same image, a quarter of the work.
     groups : int
@@ -60,6 +63,7 @@ class ScansNetwork(nn.Module):
         *,
         widths: Sequence[int] = (32, 64),
         depth: int = 2,
+        context: Sequence[int] = (),
         pack: bool = True,
         groups: int = 8,
         output: str = "softplus",
@@ -77,11 +81,15 @@ class ScansNetwork(nn.Module):
         self.inputs = self.outputs = tuple(contrasts)
         self.classes = tuple(int(value) for value in classes)
         packed = 2 if pack else 1
-        self.multiple = packed * 2 ** (len(widths) - 1)
+        self.multiple = packed * 2 ** (len(widths) - 1 + max(len(context) - 1, 0))
         self.pack: nn.Module = nn.PixelUnshuffle(2) if pack else nn.Identity()
         self.unpack: nn.Module = nn.PixelShuffle(2) if pack else nn.Identity()
         per_image = packed**2
         self.of_fused = nn.Sequential(*down((1 + len(self.classes)) * per_image, widths, depth, groups))
+        self.context = nn.Sequential()
+        if context:
+            self.context.extend(down(widths[-1], context, depth, groups))
+            self.context.extend(up(context, depth, widths[-1], groups))
         self.of_scan = nn.Sequential(*down(per_image, widths, depth, groups))
         self.join = nn.Conv2d(widths[-1] + len(self.outputs), widths[-1], 1)
         self.decoder = nn.Sequential(*up(widths, depth, per_image, groups))
@@ -93,7 +101,7 @@ class ScansNetwork(nn.Module):
     def encode_fused(self, structure: Tensor, label: Tensor) -> Tensor:
         """Map a structural feature map (B, 1, H, W) and a one-hot label (B, 1 + class, H, W) to a code."""
         code: Tensor = self.of_fused(self.pack(fused(structure, label)))
-        return code
+        return code + self.context(code) if len(self.context) else code
 
     def encode(self, scan: Tensor) -> Tensor:
         """Map slices of any one contrast, (B, 1, H, W), to their code."""

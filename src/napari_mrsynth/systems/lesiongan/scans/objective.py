@@ -49,6 +49,8 @@ class Objective:
         Of :func:`structure_loss`.
     lesion : float
         Of :func:`lesion_loss` of made scans.
+    paired : float
+        Of :func:`paired_loss`, for patients whose contrasts are registered to each other; 0 as published.
     segmenter : float
         Of :func:`lesion_loss` of real scans: what the segmenters learn from.
     scheme : str
@@ -75,6 +77,7 @@ class Objective:
     registration: float = 5.0
     structure: float = 5.0
     lesion: float = 10.0
+    paired: float = 0.0
     segmenter: float = 10.0
     scheme: str = "nSEG"
     drawn: int = 2
@@ -177,6 +180,23 @@ def lesion_loss(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         A label and the probabilities that were found, both (B, 1 + class, H, W), one per contrast.
     """
     return _mean([_even(label) * (label - found).square().sum(dim=1, keepdim=True) for label, found in pairs])
+
+
+def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor:
+    r"""Return the mean of :math:`|x_i - \hat x_i|`, half of it with every lesion class weighing the same.
+
+    Beyond the paper: what is made of a patient's own map and label, or of another of the patient's contrasts,
+    is compared with the real scan.
+
+    Parameters
+    ----------
+    pairs : sequence of (Tensor, Tensor)
+        Real scans and what was made instead, (B, 1, H, W).
+    label : Tensor, (B, 1 + class, H, W)
+        Of the real scans, one-hot.
+    """
+    weight = (1 + _even(label)) / 2
+    return _mean([weight * (real.float() - made.float()).abs() for real, made in pairs])
 
 
 def _even(label: Tensor) -> Tensor:
