@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bad.models import tiny_model
+from lesion_models import lesion_models
 from napari_mrsynth.bundles import Bundle, save_bundle
 from napari_mrsynth.cli import main
 from napari_mrsynth.errors import InputError
@@ -65,6 +66,43 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
     code, found = card_of(bundle, patients, tmp_path, capsys, "--training-error")
     assert code == 0
     assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
+
+
+def test_a_lesion_generators_translation_is_measured_and_the_page_says_what_is_not(
+    patients, tmp_path, capsys
+):
+    store = lesion_models(tmp_path / "models", "scans", spacing_mm=10.0)
+    code, found = card_of(store.get("scans-tumour"), patients, tmp_path, capsys)
+    assert code == 0
+    tasks = {(t["inputs"], t["target"]) for t in found["tasks"] if t["region"] == "brain"}
+    assert {("T1w", "FLAIR"), ("FLAIR", "T1w"), ("T1w+T2w", "FLAIR")} <= tasks
+    assert {t["region"] for t in found["tasks"]} == {"brain", "healthy", "lesion"}
+    page = (tmp_path / "out" / "evaluation-scans-tumour.md").read_text()
+    assert "from one scan at a time" in page
+    assert "painted lesions, its other use, are not measured" in page
+
+
+@pytest.mark.parametrize("kind", ["segmenter", "anatomy"])
+def test_a_model_that_makes_no_contrasts_is_refused(patients, tmp_path, capsys, kind):
+    [card] = lesion_models(tmp_path / "models", kind).cards()
+    code, found = card_of(Bundle.open(tmp_path / "models" / card.id), patients, tmp_path, capsys)
+    assert code == 2
+    assert f"{card.id} makes no contrasts that could be measured" in found["error"]["message"]
+    assert "models list" in found["error"]["hint"]
+
+
+def test_the_bundle_in_the_named_folder_is_measured_whatever_the_folder_is_called(
+    bundle, patients, tmp_path, capsys
+):
+    changed = save_bundle(
+        bundle.folder.with_name("another"), bundle.card, {k: v + 0.01 for k, v in bundle.state().items()}
+    )
+    code, found = card_of(changed, patients, tmp_path, capsys)
+    assert code == 0
+    assert found["weights_sha256"] == changed.card.weights_sha256 != bundle.card.weights_sha256
+    wrong = {t["inputs"]: t["model"] for t in found["tasks"] if t["region"] == "brain"}
+    _, found = card_of(bundle, patients, tmp_path, capsys)
+    assert wrong != {t["inputs"]: t["model"] for t in found["tasks"] if t["region"] == "brain"}
 
 
 def test_one_patients_own_folder_is_one_patient(patients, tmp_path):

@@ -26,7 +26,8 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
     Raises
     ------
     InputError
-        If there is no folder of patients, a patient was trained on, or nothing could be measured.
+        If there is no folder of patients, the model makes no contrasts, a patient was trained on, or nothing
+        could be measured.
     """
     from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.evaluation.card import differences, measuring, patients_below, write_card_report
@@ -37,11 +38,12 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
             "No folder of patients was given.", hint=f"mrsynth evaluate --card {bundle} PATIENTS"
         )
     folder = absolute(Path(bundle))
-    store = BundleStore([folder.parent]) if folder.is_dir() else BundleStore()
-    card = store.get(folder.name if folder.is_dir() else bundle).card
+    store = BundleStore()
+    model = store.get(str(folder) if folder.is_dir() else bundle)
+    card = model.card
     root = absolute(patients)
     folders = patients_below(root)
-    steps = measuring(Engine(store), card, folders, root=root, training_error=training_error)
+    steps = measuring(Engine(store), model, folders, root=root, training_error=training_error)
     rows, skipped = follow(steps)
     found = differences(rows)
     paths = write_card_report(out, card, rows, found, skipped=skipped, training_error=training_error)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_mrsynth.bundles import Card
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.bundles import Bundle, Card
+from napari_mrsynth.errors import BundleError, InputError
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.evaluation.pairing import Pair
@@ -20,6 +20,7 @@ from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
 from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.progress import Progress, Stopwatch
 from napari_mrsynth.synthesis import Engine, Request
+from napari_mrsynth.systems.predictor import SYNTHESISERS
 
 MODEL, BASELINE = "model", "mean of the inputs"
 SCORED = ("brain", "healthy", "lesion")
@@ -65,16 +66,15 @@ def patients_below(root: Path) -> list[Path]:
 
 
 def measuring(
-    engine: Engine, card: Card, folders: Sequence[Path], *, root: Path, training_error: bool = False
+    engine: Engine, bundle: Bundle, folders: Sequence[Path], *, root: Path, training_error: bool = False
 ) -> Generator[Progress, None, tuple[list[Row], list[tuple[str, str]]]]:
     """Make and score everything that a model can make of the patients' scans.
 
     Parameters
     ----------
     engine : Engine
-        Whose store has the model.
-    card : Card
-        Of the model.
+    bundle : Bundle
+        The model.
     folders : sequence of Path
         One per patient.
     root : Path
@@ -90,10 +90,14 @@ def measuring(
 
     Raises
     ------
+    BundleError
+        If the model makes no contrasts.
     InputError
         If a patient was among the training subjects and `training_error` is False, or nothing could be
         measured.
     """
+    card = bundle.card
+    _require_synthesiser(card)
     clock = Stopwatch()
     rows: list[Row] = []
     skipped: list[tuple[str, str]] = []
@@ -113,12 +117,20 @@ def measuring(
         for done, (used, target) in enumerate(pairs):
             share = (count + done / len(pairs)) / len(folders)
             yield clock.at(share, f"{name}: {target} from {', '.join(used)}")
-            for method, made in _predictions(engine, card, study, used, target):
+            for method, made in _predictions(engine, bundle, study, used, target):
                 rows += _scored(name, method, made, study, used, target)
     if not rows:
         why = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise InputError(f"Nothing could be measured: {why}")
     return rows, skipped
+
+
+def _require_synthesiser(card: Card) -> None:
+    if card.system not in SYNTHESISERS:
+        raise BundleError(
+            f"{card.id} makes no contrasts that could be measured: its system is {card.system}.",
+            hint="Name a model that synthesises; see `mrsynth models list`.",
+        )
 
 
 def _study(folder: Path, card: Card) -> Study:
@@ -155,9 +167,9 @@ def _pairs(card: Card, study: Study) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _predictions(
-    engine: Engine, card: Card, study: Study, used: tuple[str, ...], target: str
+    engine: Engine, bundle: Bundle, study: Study, used: tuple[str, ...], target: str
 ) -> Iterator[tuple[str, Volume]]:
-    steps = engine.run(study, Request((target,), used, bundle=card.id))
+    steps = engine.run(study, Request((target,), used, bundle=str(bundle.folder)))
     while True:
         try:
             next(steps)

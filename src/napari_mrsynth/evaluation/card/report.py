@@ -77,6 +77,7 @@ def page(
         f"{', '.join(patients)}.",
         "",
         "- Every contrast a patient has is made from every subset of the others, as by `mrsynth synthesize`.",
+        *_of_the_system(card),
         "- Both images' means over the brain are made equal by one factor; nothing else is rescaled, "
         "clipped or set to 0. NMSE is the mean squared error after dividing each image by its brain mean.",
         "- Full scale of PSNR and SSIM: the truth's maximum minus minimum over the brain.",
@@ -92,6 +93,16 @@ def page(
     if skipped:
         lines += ["", "Left out: " + " ".join(f"{name} ({reason})" for name, reason in skipped)]
     return "\n".join(lines) + "\n"
+
+
+def _of_the_system(card: Card) -> list[str]:
+    """Say what the reader must know of a system to read its figures."""
+    if card.system != "lesion-scans":
+        return []
+    return [
+        "- The model translates: it learnt to make contrasts from one scan at a time; of several, the codes "
+        "are averaged. Scans of painted lesions, its other use, are not measured here: they have no truth."
+    ]
 
 
 def _table(rows: Sequence[Row], found: Sequence[Difference], region: str) -> list[str]:
