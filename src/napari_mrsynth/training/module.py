@@ -10,7 +10,7 @@ from typing import Any
 import lightning as L  # noqa: N812  (Lightning's own convention)
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from napari_mrsynth.training.artefacts import Artefacts
@@ -46,7 +46,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         self.system, self.config, self.patients = system, config, list(patients)
         optim = config.optim
         self.averaged = (
-            AveragedModel(system.network, multi_avg_fn=get_ema_multi_avg_fn(optim.ema), use_buffers=True)  # type: ignore[arg-type]
+            AveragedModel(system.network, use_buffers=True)  # type: ignore[arg-type]
             if optim.ema
             else None
         )
@@ -122,8 +122,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         if self.averaged is not None:
             warm = 1 - 1 / (self.global_step + 1)
             decay = min(self.config.optim.ema, warm)
-            self.averaged.multi_avg_fn = get_ema_multi_avg_fn(decay)
-            self.averaged.update_parameters(self.system.network)  # type: ignore[arg-type]
+            average(self.averaged, self.system.network, decay)  # type: ignore[arg-type]
         if self.watch is not None:
             self.watch.after_step(self.trainer, self.best_network)
 
@@ -132,9 +131,15 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         require_finite(checkpoint["state_dict"], self.global_step, self.last_checkpoint)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        """AdamW with warm-up and, where asked for, a cosine to zero."""
+        """AdamW with warm-up and, where asked for, a cosine to zero; in one pass over memory where it can."""
         optim = self.config.optim
-        optimiser = torch.optim.AdamW(self.system.parameters(), lr=optim.lr, weight_decay=optim.weight_decay)
+        scaled = optim.precision == "16-mixed"  # a fused optimiser would get the scaled gradients, unclipped
+        optimiser = torch.optim.AdamW(
+            self.system.parameters(),
+            lr=optim.lr,
+            weight_decay=optim.weight_decay,
+            fused=not scaled and self.device.type in ("cpu", "cuda"),
+        )
 
         def rate(step: int) -> float:
             warm = min(1.0, (step + 1) / max(optim.warmup, 1))
@@ -144,7 +149,40 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradients by their norm; Lightning itself refuses to with a fused optimiser."""
+        if gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.system.parameters(), gradient_clip_val)
+
     @property
     def best_network(self) -> nn.Module:
         """The network to export: the averaged one where there is one."""
         return self.averaged.module if self.averaged is not None else self.system.network  # type: ignore[return-value]
+
+
+@torch.no_grad()
+def average(averaged: AveragedModel, network: nn.Module, decay: float) -> None:
+    """Move averaged weights and buffers towards a network's, in place; what are no fractions is copied.
+
+    Parameters
+    ----------
+    averaged : AveragedModel
+        Of `network`; takes it over the first time.
+    network : nn.Module
+    decay : float
+        What stays of the average, 0 to 1.
+    """
+    olds = [*averaged.module.parameters(), *averaged.module.buffers()]
+    news = [*network.parameters(), *network.buffers()]
+    moved = [(old, new) for old, new in zip(olds, news, strict=True) if old.is_floating_point()]
+    for old, new in zip(olds, news, strict=True):
+        if not old.is_floating_point():
+            old.copy_(new)
+    weight = 1 - decay if averaged.n_averaged else 1.0
+    torch._foreach_lerp_([old for old, _ in moved], [new for _, new in moved], weight)
+    averaged.n_averaged += 1
