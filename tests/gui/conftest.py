@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,26 +41,35 @@ def viewer() -> object:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one any-subset bundle of a few thousand random weights."""
+    return write_tiny_model(tmp_path_factory.mktemp("models"))
+
+
+def write_tiny_model(
+    root: Path,
+    contrasts: Sequence[str] = ("T1w", "T1ce", "T2w", "FLAIR"),
+    spacing_mm: float = 4.0,
+    seed: int = 0,
+) -> Path:
+    """Write the bundle `tiny`, which makes each of its contrasts from the others, into a folder."""
     import torch
 
     import napari_mrsynth.systems  # noqa: F401  (names the networks)
     from napari_mrsynth.bundles import Card, save_bundle
     from napari_mrsynth.networks.registry import build
 
-    four = ["T1w", "T1ce", "T2w", "FLAIR"]
-    network = {"inputs": four, "outputs": four, "latent": 4, "encoder_widths": [4], "decoder_widths": [4]}
-    torch.manual_seed(0)
+    names = list(contrasts)
+    network = {"inputs": names, "outputs": names, "latent": 4, "encoder_widths": [4], "decoder_widths": [4]}
+    torch.manual_seed(seed)
     model = build("anysubset", network)
-    root = tmp_path_factory.mktemp("models")
     card = Card(
         id="tiny",
         title="Tiny",
         summary="Random weights, for tests.",
         system="anysubset",
         network={"name": "anysubset", **network},
-        inputs=tuple(four),
-        outputs=tuple(four),
-        spacing_mm=4.0,
+        inputs=tuple(names),
+        outputs=tuple(names),
+        spacing_mm=spacing_mm,
         neighbours=0,
         normalisation={"method": "foreground-mean"},
         licence="CC0",
