@@ -123,8 +123,6 @@ def train(
     torch.use_deterministic_algorithms(True, warn_only=True)
     # With it on, every new tensor is filled with NaN first, to make reading it unwritten show: 6 % of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        False  # a pass over all memory, for a search for bugs
-    )
     loop = _loop(config, material, parent, report, fresh=not resumed)
     leads = fit(loop, folder.path, report, held_out=material.held_out)
     bundle, steps = folder.path / "bundle" / config.card.id, int(loop.global_step)
