@@ -37,7 +37,7 @@ Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the fore
 Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")]
 Folder = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Where rows and trainings are kept; runs/joyce-... by default."),
+    typer.Option(metavar="DIR", help="Where all tables' rows and trainings are kept; runs/joyce by default."),
 ]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where page, figure and rows are written.")]
 RESULTS = Path("docs/results")
@@ -55,7 +55,7 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
         folder: Folder = None,
         out: Out = RESULTS,
     ) -> Report:
-        where = absolute(folder or Path(f"runs/joyce-{name}"))
+        where = absolute(folder or Path("runs/joyce"))
         overrides = (*(changes or ()), *([f"data.root={absolute(data)}"] if data else []))
         return _run(name, config, overrides, (folds, every, jobs), where, absolute(out), quick=quick)
 
@@ -108,13 +108,13 @@ def _run(
     module, standard = TABLES[name]
     path = configuration(config, standard)
     folds, every, jobs = numbers
-    where = folder / "quick" if quick else folder
+    where = (folder / "quick" if quick else folder) / name
     settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)
     plan = import_module(f"napari_mrsynth.training.experiments.joyce.{module}").experiment
     with showing_progress() as show:
         experiment = plan(Joyce(settings))
         outcome = run(experiment, settings, show)
-    paths, bars = write_report(experiment, outcome, where if quick else out, quick=quick)
+    paths, bars = write_report(experiment, outcome, where if quick else out, settings)
     tables = tables_of(experiment, outcome)
     found = [(line, figure_of(line, tables)) for line in experiment.lines]
     payload = {

@@ -12,6 +12,7 @@ import yaml
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
+from napari_mrsynth.training.experiments.joyce.makers import Trained
 from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, shipped
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
@@ -77,12 +78,16 @@ def trained(joyce):
 def test_table_1_holds_every_method_beside_the_published_figures(joyce, tmp_path):
     plan = unimodal.experiment(joyce)
     outcome = run(plan, joyce.settings)
-    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
     text = paths["page"].read_text()
     assert "A rehearsal" in text
     for title in unimodal.TITLES.values():
         assert text.count(f"| {title} |") == 2
     assert "| 1.018 ± 0.47 | 2.213 ± 0.70 |" in text
+    assert "`mrsynth experiment joyce-unimodal --config config.yaml --set data.spacing_mm=6.0" in text
+    assert "--folds 2 --quick`" in text
+    assert "not the paper's network: latent 2 (there 16);" in text
+    assert "MSE, s.d. over folds" in text
     assert "nan" not in text
     assert len(bars) == 2
     assert paths["figure"].read_bytes()[:4] == b"\x89PNG"
@@ -118,9 +123,33 @@ def test_table_2_has_one_network_seven_and_two_ablations(joyce, tmp_path):
     assert len(trained(joyce)) == 2 * (1 + 6 + 2)  # the seventh dedicated one is the one network
     made = {(row.method, row.inputs) for row in outcome.rows}
     assert len(made) == 5 * 7
-    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
     assert "T1w, T2w, T1ce | one network, inputs removed | .576 |" in paths["page"].read_text()
     assert "1.03 times" in bars[0].name
+
+
+def test_what_two_tables_train_alike_is_trained_once(joyce):
+    folder = joyce.settings.folder.parent
+
+    def digests(table):
+        at = Joyce(replace(joyce.settings, folder=folder / table.__name__.rpartition(".")[2]))
+        plan = table.experiment(at)
+        assert at.trainings == folder / "networks"
+        return {
+            (line.method, line.pair): digest
+            for line in plan.lines
+            for arm in plan.arms
+            if arm.method == line.method and isinstance(arm.maker, Trained)
+            for digest in arm.maker.origin(plan.parts[0], [line.pair])["trainings"]
+        }
+
+    one, two, three = digests(unimodal), digests(missing), digests(misaligned)
+    from_t1, from_t2 = (("T1w",), "FLAIR"), (("T2w",), "FLAIR")
+    assert one["proposed", from_t1] == two["dedicated", from_t1]
+    assert three["single", from_t2] == two["dedicated", from_t2]
+    assert three["aligned", misaligned.BOTH] == two["dedicated", (("T1w", "T2w"), "FLAIR")]
+    assert three["transformed", misaligned.BOTH] not in two.values()
+    assert three["misaligned", misaligned.BOTH] not in two.values()
 
 
 def test_what_was_made_is_not_made_again(joyce):
@@ -205,7 +234,7 @@ def test_transfer_learns_from_other_patients_of_the_target_and_never_from_test(j
         methods[row.patient].add(row.method)
     assert methods["ms/case4"] == {"as-is", "decoder-1"}
     assert methods["ms/case6"] == {"as-is", "decoder-1", "decoder-2"}
-    paths, bars = write_report(plan, outcome, tmp_path / "out", quick=True)
+    paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
     assert "| 3.990 |" in paths["page"].read_text()
     assert bars[-1].name == "Fine-tuning takes at most 5 minutes"
 

@@ -40,6 +40,19 @@ def test_the_spread_is_over_patients():
     assert table.spread("network", "T1w", "FLAIR", "nmse", "lesion").shown(3) == "–"
 
 
+def test_folds_are_spread_as_their_means_are():
+    folds = {"fold-0": (0.1, 0.3), "fold-1": (0.4, 0.6)}
+    rows = [
+        row
+        for part, errors in folds.items()
+        for patient, error in enumerate(errors)
+        for row in rows_of({"T1w": (error, 0.2, 0.2)}, part=part, patient=str(patient))
+    ]
+    sd = Table(rows).between_parts("network", "T1w", "FLAIR", "nmse")
+    assert sd == pytest.approx(math.sqrt(2) * 0.15)
+    assert math.isnan(Table(rows_of()).between_parts("network", "T1w", "FLAIR", "nmse"))
+
+
 def test_infinite_and_undefined_figures_do_not_enter_a_mean():
     rows = [
         replace(row, psnr=value) for row, value in zip(rows_of(), (math.inf, 10.0, math.nan), strict=False)

@@ -115,14 +115,19 @@ class AnySubset(Settings):
 
 
 def command_of(settings: AnySubset) -> str:
-    """Write the command that makes these figures; where the data lie is left out."""
+    """Write the command that makes the any-subset figures; where the data lie is left out."""
+    own = [f"--bundle {settings.bundle.card.id}"] if settings.bundle is not None else []
+    own += [f"--folds {settings.folds}", f"--methods {','.join(settings.methods)}"]
+    return written(settings, "any-subset", *own)
+
+
+def written(settings: Settings, name: str, *own: str) -> str:
+    """Write the command of an experiment with its own options; where the data lie is left out."""
     shipped = settings.config.parent.name == "configs"
     config = settings.config.stem if shipped else settings.config.name
-    said = ["mrsynth experiment any-subset", f"--config {config}"]
+    said = [f"mrsynth experiment {name}", f"--config {config}"]
     said += [f"--set {change}" for change in settings.overrides if not change.startswith("data.root=")]
-    said += [f"--bundle {settings.bundle.card.id}"] if settings.bundle is not None else []
-    said += [f"--folds {settings.folds}", f"--methods {','.join(settings.methods)}"]
-    return " ".join([*said, *(["--quick"] if settings.quick else [])])
+    return " ".join([*said, *own, *(["--quick"] if settings.quick else [])])
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,18 @@ class Table:
         sd = float(values.std(ddof=1)) if values.size > 1 else math.nan
         return Spread(float(values.mean()), sd, int(values.size))
 
+    def between_parts(
+        self, method: str, inputs: str, target: str, figure: str, region: str = "brain"
+    ) -> float:
+        """Return the standard deviation of a figure's means over the parts; NaN for fewer than two."""
+        parts: dict[str, list[float]] = {}
+        for row in self._cells.get((method, inputs, target, region), []):
+            value = float(getattr(row, figure))
+            if math.isfinite(value):
+                parts.setdefault(row.part, []).append(value)
+        means = [float(np.mean(values)) for values in parts.values()]
+        return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+
     def ratios(self, method: str, other: str, region: str = "brain") -> dict[tuple[str, str], float]:
         """Return, per pair, one method's mean NMSE as a share of another's."""
         return {

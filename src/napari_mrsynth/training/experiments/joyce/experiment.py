@@ -89,6 +89,8 @@ class Experiment:
         From the table of all rows to what has to be cleared.
     skipped : tuple of (id, reason)
         Patients that could not be used.
+    folded : bool
+        Whether the parts are folds of one cross-validation.
     """
 
     name: str
@@ -100,3 +102,4 @@ class Experiment:
     lines: tuple[Line, ...]
     bars: Callable[[Mapping[str, Table]], list[Bar]]
     skipped: tuple[tuple[str, str], ...] = field(default=())
+    folded: bool = True

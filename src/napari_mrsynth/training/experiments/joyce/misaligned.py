@@ -32,8 +32,10 @@ def experiment(joyce: Joyce) -> Experiment:
         return replace(config, network={**config.network, "aligned": True})
 
     def without(pair: Pair) -> TrainConfig:
-        config = narrowed(joyce.config(), pair[0], (pair[1],))
-        return replace(config, network={**config.network, "aligned": False})
+        """Return just what table 2 trains for the pair, so that one training serves both."""
+        config = narrowed(joyce.config(), sorted(pair[0]), (pair[1],))
+        network = {key: value for key, value in config.network.items() if key != "aligned"}
+        return replace(config, network=network)
 
     def forest() -> Plain:
         return Plain(lambda: joyce.settings.forest)
@@ -66,6 +68,8 @@ def experiment(joyce: Joyce) -> Experiment:
         "cubic, with fixed tables of motions).",
         f"{FIRST} stands where the paper has DWI, and comes first: the transformer brings every latent to "
         "the first. The paper prints no figure without the transformer; the line without it is ours alone.",
+        "The paper's text has the transformer 6% below the best single input; its figures, 0.793 and 0.821, "
+        "are 3.4% apart. The bar asks for 6%.",
     )
     return Experiment(
         "joyce-misaligned",

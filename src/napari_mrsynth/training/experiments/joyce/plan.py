@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
@@ -20,7 +21,7 @@ QUICK_PATIENTS = 4
 QUICK = ("optim.steps=12", "optim.batch=4", "optim.crop=64", "run.checkpoint_every=12")
 
 COMMON = (
-    "Data: {patients} of the folder `{root}` (split `train`), brought to {spacing:g} mm voxels and "
+    "Data: {patients} of the folder `{root}` ({splits}), brought to {spacing:g} mm voxels and "
     "divided by their mean over the brain. The paper: 28 patients of ISLES 2015 and 54 of BRATS 2015 (low "
     "grade), halved in-plane to 112x80 and 128x128, divided by the mean of the whole volume, background "
     "and all. Its errors and these are therefore on different scales; what can be compared is how methods "
@@ -28,10 +29,22 @@ COMMON = (
     "Error: the mean squared error over all brain voxels of {slices} axial slice, in squared means of the "
     "true scan; what a method makes is scored as it is, not rescaled. Mean ± standard deviation over "
     "patients.",
-    "Networks: `{config}`, {steps} steps of {batch} slices (the paper: up to 100 epochs, early stopping "
-    "on a validation set). Every network of this table learns for the same number of steps.",
+    "Networks: `{config}`, {likeness}; {steps} steps of {batch} axial crops of {crop} voxels (the paper: "
+    "up to 100 epochs of whole slices, early stopping on a validation set). Every network of this table "
+    "that is trained from the start learns for as many steps.",
 )
 FOLDED = "Each patient is judged by what learnt from the other folds ({folds} folds; the paper: 5)."
+
+
+PUBLISHED_NETWORK = {
+    "encoder": "unet",
+    "decoder": "shallow",
+    "fusion": "max",
+    "latent": 16,
+    "neighbours": 0,
+    "norm": False,
+}
+"""What the network of the paper is, in the words of a configuration; also what these keys default to."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,8 @@ class Joyce:
 
     @property
     def trainings(self) -> Path:
-        """Where trainings are kept."""
-        return self.settings.folder / "networks"
+        """Where trainings are kept: beside the experiment's folder, for other tables ask for some of them."""
+        return self.settings.folder.parent / "networks"
 
     def config(self, path: Path | None = None) -> TrainConfig:
         """Read a configuration, the experiment's own by default, with the overrides that concern it.
@@ -103,14 +116,17 @@ class Joyce:
         """Return the protocol: what all experiments share, then this one's own; `folded` if it has folds."""
         config = self.config()
         words = {
-            "patients": f"{len({p.subject for part in parts for p in part.judge})} patients",
+            "patients": f"{len({p.subject for part in parts for p in (*part.learn, *part.judge)})} patients",
             "root": Path(config.data.root).name,
+            "splits": "split `train`" if folded else "split `train`, and `test` of the targets",
             "spacing": config.data.spacing_mm,
             "slices": "every" if self.every == 1 else f"every {self.every}th",
             "folds": len(parts),
             "config": self.settings.config.name,
+            "likeness": likeness(config.network),
             "steps": config.optim.steps,
             "batch": config.optim.batch,
+            "crop": f"{config.optim.crop}x{config.optim.crop}",
         }
         return (*(text.format(**words) for text in (*COMMON, *([FOLDED] if folded else []))), *own)
 
@@ -118,6 +134,17 @@ class Joyce:
 def narrowed(config: TrainConfig, inputs: Sequence[str], outputs: Sequence[str]) -> TrainConfig:
     """Return a configuration whose network has these inputs and outputs."""
     return replace(config, network={**config.network, "inputs": list(inputs), "outputs": list(outputs)})
+
+
+def likeness(network: Mapping[str, Any]) -> str:
+    """Say whether a network is the paper's, and in what it is not."""
+    found = {key: network.get(key, paper) for key, paper in PUBLISHED_NETWORK.items()}
+    unlike = [
+        f"{key} {found[key]} (there {paper})"
+        for key, paper in PUBLISHED_NETWORK.items()
+        if found[key] != paper
+    ]
+    return f"not the paper's network: {', '.join(unlike)}" if unlike else "the paper's network"
 
 
 def shipped(name: str, system: str = "anysubset") -> Path:

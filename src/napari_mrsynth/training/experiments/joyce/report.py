@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
 from napari_mrsynth.training.experiments.joyce.running import Outcome
+from napari_mrsynth.training.experiments.plan import Settings, written
 from napari_mrsynth.training.experiments.summary import Bar, Spread, Table
 
 COLUMNS = {"MSE": ("nmse", "brain", 4), "MSE in lesions": ("nmse", "lesion", 4), "SSIM": ("ssim", "brain", 3)}
@@ -30,9 +32,18 @@ def figure_of(line: Line, tables: Mapping[str, Table], column: str = "MSE") -> S
 
 
 def write_report(
-    experiment: Experiment, outcome: Outcome, folder: Path, *, quick: bool
+    experiment: Experiment, outcome: Outcome, folder: Path, settings: Settings
 ) -> tuple[dict[str, Path], list[Bar]]:
     """Write ``NAME.md``, ``NAME.png`` and ``NAME.csv`` into a folder.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    outcome : Outcome
+    folder : Path
+        Made where it does not exist.
+    settings : Settings
+        What the experiment was told.
 
     Returns
     -------
@@ -57,19 +68,21 @@ def write_report(
         shutil.copyfile(outcome.csv, temporary)
     with replacing(paths["page"]) as temporary:
         temporary.write_text(
-            page(experiment, tables, bars, figure=paths["figure"].name, quick=quick), encoding="utf-8"
+            page(experiment, tables, bars, settings, figure=paths["figure"].name), encoding="utf-8"
         )
     return paths, bars
 
 
 def page(
-    experiment: Experiment, tables: Mapping[str, Table], bars: list[Bar], *, figure: str, quick: bool
+    experiment: Experiment, tables: Mapping[str, Table], bars: list[Bar], settings: Settings, *, figure: str
 ) -> str:
     """Return the report as Markdown."""
     lines = [f"# {experiment.title}", ""]
-    if quick:
+    if settings.quick:
         lines += [REHEARSAL, ""]
-    lines += [f"Made by `mrsynth experiment {experiment.name}` of napari-mrsynth {__version__}.", ""]
+    own = [f"--folds {settings.folds}"] if experiment.folded else []
+    own += [f"--every {settings.every}"] if settings.every > 1 else []
+    lines += [f"Made by `{written(settings, experiment.name, *own)}` of napari-mrsynth {__version__}.", ""]
     lines += [f"- {sentence}" for sentence in experiment.protocol]
     lines += ["", "| bar | cleared | measured |", "|---|---|---|"]
     lines += [f"| {bar.name} | {'yes' if bar.cleared else '**no**'} | {bar.measured} |" for bar in bars]
@@ -79,6 +92,7 @@ def page(
         "method",
         *experiment.published,
         *(f"ours, {name}" for name in COLUMNS),
+        *(["MSE, s.d. over folds"] if experiment.folded else []),
         "patients",
     ]
     lines += ["", "| " + " | ".join(head) + " |", "|---|---|---|" + "---:|" * (len(head) - 3)]
@@ -86,7 +100,12 @@ def page(
         published = [text or "–" for text in line.published] or ["–"] * len(experiment.published)
         found = [figure_of(line, tables, column) for column in COLUMNS]
         ours = [spread.shown(digits) for spread, (_, _, digits) in zip(found, COLUMNS.values(), strict=True)]
-        cells = [line.pair[1], ", ".join(line.pair[0]), line.title, *published, *ours, str(found[0].count)]
+        cells = [line.pair[1], ", ".join(line.pair[0]), line.title, *published, *ours]
+        if experiment.folded:
+            inputs, target = "+".join(line.pair[0]), line.pair[1]
+            sd = tables[line.part].between_parts(line.method, inputs, target, "nmse")
+            cells.append("–" if math.isnan(sd) else f"{sd:.4f}")
+        cells.append(str(found[0].count))
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"![Published errors beside ours]({figure})"]
     if experiment.skipped:

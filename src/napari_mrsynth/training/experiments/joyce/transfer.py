@@ -197,6 +197,7 @@ def experiment(joyce: Joyce) -> Experiment:
         tuple(lines),
         bars,
         tuple(skipped),
+        folded=False,
     )
 
 
