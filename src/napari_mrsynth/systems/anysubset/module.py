@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
@@ -43,10 +43,7 @@ class AnySubsetTraining(nn.Module):
         spread: Sequence[float],
     ) -> None:
         super().__init__()
-        params = {key: value for key, value in network.items() if key != "name"}
-        built = build(str(network["name"]), params)
-        if not isinstance(built, AnySubsetNetwork):
-            raise TypeError(f"{network['name']!r} is not an any-subset network")
+        built = build_as(network, AnySubsetNetwork)
         self.network = built
         self.contrasts = tuple(contrasts)
         self.objective = Objective(**objective)
