@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -163,6 +165,36 @@ def test_limits_set_on_the_grey_view_come_back_after_the_difference(dock):
     dock.ways.buttons[Way.DIFFERENCE].click()
     dock.ways.buttons[Way.SWIPE].click()
     assert tuple(view_of(dock).contrast_limits) == (10, 200)
+
+
+def test_the_colour_bar_is_made_before_it_is_needed_and_stays_unseen_till_then(dock):
+    dock.run.run.click()
+    bar = view_of(dock).colorbar
+    assert (bar.visible, bar.opacity) == (False, 1)
+    dock.ways.buttons[Way.DIFFERENCE].click()
+    assert (bar.visible, bar.opacity) == (True, 1)
+
+
+def test_a_difference_that_is_looked_at_again_has_its_colours(dock):
+    dock.run.run.click()
+    dock.ways.buttons[Way.DIFFERENCE].click()
+    coloured = view_of(dock).colormap
+    dock.end.click()
+    dock.run.run.click()
+    view = view_of(dock)
+    assert dock.presenter.stage.way is Way.DIFFERENCE
+    assert view.colormap == coloured
+    assert view.colorbar.visible
+    assert view.contrast_limits[0] == -view.contrast_limits[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the search is needed")
+def test_ending_spares_the_search_for_garbage(dock, viewer):
+    dock.run.run.click()
+    hidden = []
+    viewer.layers.events.removed.connect(lambda _: hidden.append(gc.get_freeze_count() > 0))
+    dock.end.click()
+    assert hidden == [True, True]
 
 
 def test_comparing_again_on_another_grid_moves_the_layers_there(dock, viewer, truth):

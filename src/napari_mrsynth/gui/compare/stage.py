@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_mrsynth.gui import marking, scene
+from napari_mrsynth.gui import garbage, marking, scene
 from napari_mrsynth.gui.compare import kept_view
 from napari_mrsynth.gui.compare.blend import Edges, Mixed, Mosaic, checker_mask, swipe_mask
 from napari_mrsynth.gui.compare.colours import DIFFERENCE, EDGE, GREY
@@ -63,6 +63,7 @@ class Stage:
         self._share, self._tile_mm, self._first = 0.5, 20.0, True
         self._beside: dict[str, Any] | None = None
         self._grey_limits = (0.0, 1.0)
+        self._signed = False
         marking.watch(viewer)
 
     # ------------------------------------------------------------------ beginning and ending
@@ -95,13 +96,17 @@ class Stage:
                 layer.visible = False
                 yield
         self._mix()
-        self._view = self._put(self._here(self._view), self._mixed, "comparison", GREY)
+        view = self._here(self._view)
+        self._signed = self._signed and view is not None
+        self._view = self._put(view, self._mixed, "comparison", GREY)
         yield
         self._edges = self._put(self._here(self._edges), self._edges_of_truth(), "edges", EDGE)
         self._edges.contrast_limits = (0.0, 1.0)
         yield
         self._beside = None
         self.look(way)
+        yield
+        yield from self._warming_up(self._view)
 
     def ending(self) -> Iterator[None]:
         """Give the user's view back, then remove the layers one at a time."""
@@ -117,7 +122,8 @@ class Stage:
         yield from kept.giving_back(self.viewer)
         for layer in layers:
             if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+                with garbage.left_for_later():
+                    self.viewer.layers.remove(layer)
             yield
         self._looked = ()
 
@@ -233,12 +239,13 @@ class Stage:
 
     def _remember_limits(self, view: Image) -> None:
         """Keep the limits the user set on the grey view for the other grey views."""
-        if not view.colorbar.visible:
+        if not self._signed:
             low, high = view.contrast_limits
             self._grey_limits = (float(low), float(high))
 
     def _colour(self, view: Image, way: Way) -> None:
-        signed, was_signed = way is Way.DIFFERENCE, bool(view.colorbar.visible)
+        signed, was_signed = way is Way.DIFFERENCE, self._signed
+        self._signed = signed
         if signed:
             top = self._looked[self._current].difference_top
             view.contrast_limits = (-top, top)
@@ -247,6 +254,18 @@ class Stage:
         if signed != was_signed:
             view.colormap = DIFFERENCE if signed else GREY
             view.colorbar.visible = signed
+
+    def _warming_up(self, view: Image) -> Iterator[None]:
+        """Draw the colour bar once, unseen, so that the first difference map need not wait for it."""
+        bar = view.colorbar
+        if self._signed:
+            return
+        opacity, bar.opacity = bar.opacity, 0.0
+        bar.visible = True
+        try:
+            yield
+        finally:
+            bar.visible, bar.opacity = self._signed, opacity
 
     def _put(self, layer: Image | None, data: Any, name: str, colormap: Any) -> Image:
         """Fill a layer that is there already, or add one."""
