@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from napari_mrsynth.cli._output import Report, absolute, follow, table
+from napari_mrsynth.cli._output import Report, absolute, follow, left_out, table
 from napari_mrsynth.errors import InputError
 
 
@@ -66,7 +66,7 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
             ("target", "inputs", "NMSE", "mean of the inputs", "p (Holm)"),
         )
     ]
-    lines += [f"Left out: {name}: {reason}" for name, reason in skipped]
+    lines += left_out(skipped)
     lines += [f"{what}: {path}" for what, path in paths.items()]
     return Report(payload, "\n".join(lines))
 

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -178,6 +178,11 @@ def pairs(values: Mapping[str, object]) -> str:
     """Write ``name  value`` lines with the values aligned, for people."""
     width = max((len(name) for name in values), default=0)
     return "\n".join(f"{name.ljust(width)}  {value}" for name, value in values.items())
+
+
+def left_out(skipped: Iterable[tuple[object, str]]) -> list[str]:
+    """Say who or what was left out, each with its reason."""
+    return [f"Left out: {name}: {reason}" for name, reason in skipped]
 
 
 def absolute(path: Path) -> Path:

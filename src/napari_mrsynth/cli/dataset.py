@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, pairs, showing_progress, table
+from napari_mrsynth.cli._options import REHEARSED, Changes, Disease, Only, Quick, listed
+from napari_mrsynth.cli._output import Report, absolute, left_out, pairs, showing_progress, table
 
 if TYPE_CHECKING:
     from napari_mrsynth.datasets.build import Built
@@ -22,14 +23,6 @@ class Anatomy(StrEnum):
 
     RANDOM = "random"
     PATIENTS = "patients"
-
-
-class Disease(StrEnum):
-    """Whose lesions are drawn."""
-
-    TUMOUR = "tumour"
-    MS = "ms"
-    STROKE = "stroke"
 
 
 Model = Annotated[
@@ -48,9 +41,7 @@ def build(
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of patients, for --anatomy patients.")
     ] = None,
-    only: Annotated[
-        str, typer.Option(metavar="PATTERN", help="Of those, the patients called so: 'tumour/*'")
-    ] = "",
+    only: Only = "",
     structure_from: Annotated[
         str, typer.Option(metavar="CONTRAST", help="The patients' scan that gives the anatomy.")
     ] = "T1w",
@@ -95,7 +86,7 @@ def build(
         device=device,
         data=None if data is None else absolute(data),
         only=only,
-        contrasts=tuple(contrasts.canonical(name.strip()) for name in want.split(",") if name.strip()),
+        contrasts=tuple(contrasts.canonical(name) for name in listed(want)),
         makes=generator,
         judges=segmenter,
         draws=anatomy_model,
@@ -138,7 +129,7 @@ def _text(built: Built) -> str:
             f"{found['given_up']} samples were given up: allow more --attempts, or lower the --threshold; "
             "why is in manifest.json."
         )
-    text += [f"Left out: {subject}: {reason}" for subject, reason in built.skipped]
+    text += left_out(built.skipped)
     return "\n".join(text)
 
 
@@ -148,9 +139,7 @@ def verify(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where trainings and tables are kept; goes on there.")
     ],
-    only: Annotated[
-        str, typer.Option(metavar="PATTERN", help="The real patients called so: 'tumour/*'")
-    ] = "",
+    only: Only = "",
     held_out: Annotated[
         str, typer.Option(metavar="ID[,...]", help="Who is judged on; by default who the set does not know.")
     ] = "",
@@ -161,13 +150,8 @@ def verify(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The segmenter's; the disease's shipped one else.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="SETTING=VALUE", help="Change a setting: optim.steps=1000"),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")
-    ] = False,
+    changes: Changes = None,
+    quick: Quick = False,
 ) -> Report:
     """Train segmenters on real, synthetic and mixed patients, and say which learn best."""
     from napari_mrsynth.datasets.availability.experiment import Settings, run, shipped_config
@@ -183,7 +167,7 @@ def verify(
         config=shipped_config(disease) if config is None else absolute(config),
         overrides=tuple(changes or ()),
         only=only,
-        held_out=tuple(name.strip() for name in held_out.split(",") if name.strip()),
+        held_out=listed(held_out),
         arms=_numbers(lines),
         repeats=repeats,
         quick=quick,
@@ -204,16 +188,16 @@ def verify(
     ]
     said = [table(body, head), "", verdict(outcome) or ""]
     said += [f"{kind}: {path}" for kind, path in paths.items()]
-    said += [f"Left out: {subject}: {reason}" for subject, reason in outcome.sides.skipped]
+    said += left_out(outcome.sides.skipped)
     if quick:
-        said.append("A rehearsal: these figures say nothing.")
+        said.append(REHEARSED)
     return Report({"files": paths, **finite(payload(outcome))}, "\n".join(said))
 
 
 def _numbers(text: str) -> tuple[int, ...]:
     from napari_mrsynth.errors import ConfigError
 
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = listed(text)
     if not all(part.isdigit() for part in parts):
         raise ConfigError(f"“{text}” are not lines of a table.", hint="Give numbers: --lines 1,2,17")
     return tuple(int(part) for part in parts)

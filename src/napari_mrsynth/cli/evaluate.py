@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_mrsynth.cli._evaluate_card import measure_card
-from napari_mrsynth.cli._output import Report, absolute, follow, say, table
+from napari_mrsynth.cli._output import Report, absolute, follow, left_out, say, table
 from napari_mrsynth.errors import InputError, MrsynthError
 
 if TYPE_CHECKING:
     from napari_mrsynth.evaluation.bootstrap import Bootstrap
     from napari_mrsynth.evaluation.comparison import Comparison
     from napari_mrsynth.evaluation.folders import FilePair
-    from napari_mrsynth.imaging import LabelVolume, Volume
 
 
 class Match(StrEnum):
@@ -133,20 +132,21 @@ def _folder_report(
         for metric, spread in metrics.items()
     ]
     lines = [table(rows, ("contrast", "region", "figure", "mean", "sd", "scans"))]
-    lines += [f"Left out: {path.name}: {reason}" for path, reason in skipped]
+    lines += left_out((path.name, reason) for path, reason in skipped)
     return Report(payload, "\n".join(lines))
 
 
 def _compare(pair: FilePair, match: Match, how: Bootstrap) -> Comparison:
     from napari_mrsynth.evaluation.comparison import comparing
     from napari_mrsynth.evaluation.matching import Matching
+    from napari_mrsynth.io import read_image
 
     return follow(
         comparing(
-            _scan(pair.pred),
-            _scan(pair.truth),
-            mask=None if pair.mask is None else _labels(pair.mask),
-            lesions=None if pair.lesions is None else _labels(pair.lesions),
+            read_image(pair.pred, kind="scan"),
+            read_image(pair.truth, kind="scan"),
+            mask=None if pair.mask is None else read_image(pair.mask, kind="labels"),
+            lesions=None if pair.lesions is None else read_image(pair.lesions, kind="labels"),
             matching=Matching(match),
             bootstrap=how,
         )
@@ -173,28 +173,6 @@ def _writers(csv: Path | None, figure: Path | None, html: Path | None) -> dict[s
 
         found["html"] = lambda comparisons, _: write_page(absolute(html), comparisons)
     return found
-
-
-def _scan(path: Path) -> Volume:
-    from napari_mrsynth.errors import FormatError
-    from napari_mrsynth.imaging import Volume
-    from napari_mrsynth.io import read_image
-
-    image = read_image(path, kind="scan")
-    if not isinstance(image, Volume):
-        raise FormatError(f"{path} is a label map, not a scan.", hint="Give labels with --mask or --lesions.")
-    return image
-
-
-def _labels(path: Path) -> LabelVolume:
-    from napari_mrsynth.errors import FormatError
-    from napari_mrsynth.imaging import LabelVolume
-    from napari_mrsynth.io import read_image
-
-    image = read_image(path, kind="labels")
-    if not isinstance(image, LabelVolume):
-        raise FormatError(f"{path} is a scan, not a label map.", hint="Give scans with --pred and --truth.")
-    return image
 
 
 def _text(comparison: Comparison) -> str:

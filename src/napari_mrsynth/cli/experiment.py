@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, showing_progress
-from napari_mrsynth.cli.joyce import RESULTS, Changes, Config, Data, Jobs, Out, Quick, configuration
+from napari_mrsynth.cli._options import REHEARSED, Changes, Quick, bundle_of, listed
+from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress
+from napari_mrsynth.cli.joyce import RESULTS, Config, Data, Jobs, Out, configuration
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
-    from napari_mrsynth.bundles import Bundle
     from napari_mrsynth.training.experiments.plan import AnySubset
     from napari_mrsynth.training.experiments.summary import Table
 
@@ -57,10 +57,10 @@ def any_subset(
         config=configuration(config, "brain"),
         overrides=(*(changes or ()), *([f"data.root={absolute(data)}"] if data else [])),
         folder=where,
-        bundle=None if bundle is None else _bundle(bundle),
+        bundle=None if bundle is None else bundle_of(bundle),
         folds=folds,
         test=test,
-        methods=tuple(name.strip() for name in methods.split(",") if name.strip()),
+        methods=listed(methods),
         every=every,
         jobs=jobs,
         quick=quick,
@@ -86,17 +86,10 @@ def any_subset(
     lines = [f"{what}: {written}" for what, written in paths.items()]
     for kind, found in bars.items():
         lines += [f"{kind}: {'yes' if b.cleared else 'NO '} {b.name}: {b.measured}" for b in found]
-    lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]
+    lines += left_out(outcome.skipped)
     if quick:
-        lines.append("A rehearsal: these figures say nothing.")
+        lines.append(REHEARSED)
     return Report(payload, "\n".join(lines))
-
-
-def _bundle(name: str) -> Bundle:
-    from napari_mrsynth.bundles import Bundle, BundleStore
-
-    path = absolute(Path(name))
-    return Bundle.open(path) if path.is_dir() else BundleStore().get(name)
 
 
 def _write_card(settings: AnySubset, tables: Mapping[str, Table]) -> None:

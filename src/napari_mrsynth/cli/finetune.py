@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, Style, absolute, table, telling
+from napari_mrsynth.cli._options import Telling, bundle_of
+from napari_mrsynth.cli._output import Report, Style, absolute, left_out, table, telling
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.finetune import FineTuned
@@ -51,20 +52,16 @@ def finetune(
     crop: Annotated[int, typer.Option(min=16, help="Side of the crops in voxels.")] = 96,
     seed: Annotated[int, typer.Option(help="Of crops and order.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 for torch's choice.")] = 0,
-    progress: Annotated[
-        Style, typer.Option(help="Progress for people, or one JSON object a line; on standard error.")
-    ] = Style.TEXT,
+    progress: Telling = Style.TEXT,
 ) -> Report:
     """Fine-tune a model on your own scans; kept only if the error on what was kept aside falls."""
-    from napari_mrsynth.bundles import Bundle, BundleStore
     from napari_mrsynth.training.adapt import Pace
     from napari_mrsynth.training.finetune import FineTune
     from napari_mrsynth.training.finetune import finetune as run
     from napari_mrsynth.training.transfer import Addition
 
-    folder = absolute(Path(bundle))
     settings = FineTune(
-        Bundle.open(folder) if folder.is_dir() else BundleStore().get(bundle),
+        bundle_of(bundle),
         tuple(absolute(patient) for patient in patients),
         parts=parts.value,
         add_inputs=tuple(Addition.parse(text) for text in add_input or ()),
@@ -105,7 +102,7 @@ def report_of(outcome: FineTuned) -> Report:
     lines = [
         f"Kept aside: {outcome.kept_aside}.",
         table(rows, ("NMSE over the brain", "before", "after", "change")),
-        *(f"Left out: {patient}: {reason}" for patient, reason in outcome.skipped),
+        *left_out(outcome.skipped),
         *outcome.notes,
     ]
     if outcome.rolled_back:

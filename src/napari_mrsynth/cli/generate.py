@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_mrsynth.cli._options import (
+    Device,
+    Disease,
+    Mask,
+    Numbers,
+    Precision,
+    Where,
+    contrasts_of,
+    writable,
+)
 from napari_mrsynth.cli._output import Report, absolute, follow
-from napari_mrsynth.cli.synthesize import Device, Precision, _names, _writable
 from napari_mrsynth.errors import BundleError, ConfigError, ContrastError
 
 if TYPE_CHECKING:
@@ -22,14 +30,6 @@ if TYPE_CHECKING:
 
 EASIEST = ("T1w", "T2w", "FLAIR", "T1ce")
 """Of which scan of a patient the anatomy is taken where none is named: lesions show least in the first."""
-
-
-class Disease(StrEnum):
-    """Whose classes of lesion tissue the labels have."""
-
-    TUMOUR = "tumour"
-    MS = "ms"
-    STROKE = "stroke"
 
 
 def generate(
@@ -54,9 +54,7 @@ def generate(
         Path | None,
         typer.Option(metavar="FILE", help="The patient's own lesions, to be taken out of the anatomy."),
     ] = None,
-    mask: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A brain mask to use instead of a computed one.")
-    ] = None,
+    mask: Mask = None,
     beta: Annotated[
         float | None, typer.Option(metavar="B", help="Threshold of the structure map; the contrast's own.")
     ] = None,
@@ -75,8 +73,8 @@ def generate(
     ] = True,
     bundle: Annotated[str | None, typer.Option(metavar="ID", help="The generator to use.")] = None,
     segmenter: Annotated[str | None, typer.Option(metavar="ID", help="The segmenter to check with.")] = None,
-    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.AUTO,
-    precision: Annotated[Precision, typer.Option(help="Numbers to compute with.")] = Precision.AUTO,
+    device: Where = Device.AUTO,
+    precision: Numbers = Precision.AUTO,
 ) -> Report:
     """Make registered scans of an anatomy with the painted lesion, each with its provenance beside it."""
     from napari_mrsynth.bundles import BundleStore
@@ -87,7 +85,7 @@ def generate(
 
     began = time.perf_counter()
     _require_one_anatomy(anatomy, seed, into)
-    wanted = _names(want, "--want")
+    wanted = contrasts_of(want, "--want")
     classes, store = label_set(disease.value), BundleStore()
     maker = LesionMaker(generator_bundle(store, classes, bundle), device.value, precision.value)
     maker.require(wanted)
@@ -95,7 +93,7 @@ def generate(
     patient = None if into is None else read_patient(absolute(into))
     if patient is not None:
         _require_scans(patient, wanted)
-    folder = _writable(out)
+    folder = writable(out)
     own = None if own_lesions is None else read_image(absolute(own_lesions), kind="labels")
     own = patient.lesions if own is None and patient is not None else own
     if seed is not None:

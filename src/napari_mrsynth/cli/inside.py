@@ -8,23 +8,10 @@ from typing import Annotated
 
 import typer
 
+from napari_mrsynth.cli._options import Device, Mask, Numbers, Precision, Where
 from napari_mrsynth.cli._output import Report, say
 from napari_mrsynth.cli.study import Paths
-from napari_mrsynth.cli.synthesize import (
-    AUTO,
-    Align,
-    Device,
-    Mask,
-    Model,
-    Numbers,
-    Out,
-    Precision,
-    Reference,
-    Use,
-    Want,
-    Where,
-    prepared,
-)
+from napari_mrsynth.cli.synthesize import AUTO, Align, Model, Out, Reference, Use, Want, prepared
 
 
 def inside(

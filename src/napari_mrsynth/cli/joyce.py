@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, absolute, showing_progress, table
+from napari_mrsynth.cli._options import REHEARSED, Changes, Quick
+from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress, table
 from napari_mrsynth.errors import ConfigError
 
 TABLES = {  # subcommand: module, configuration
@@ -24,17 +25,12 @@ Config = Annotated[
     Path | None,
     typer.Option(metavar="FILE|NAME", help="The network's configuration; by default a shipped one."),
 ]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SETTING=VALUE", help="Change a setting: optim.steps=1000"),
-]
 Data = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder of patients, instead of the configuration's.")
 ]
 Folds = Annotated[int, typer.Option(min=2, help="Of the cross-validation.")]
 Every = Annotated[int, typer.Option(min=1, metavar="N", help="Score every Nth axial slice.")]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the forests.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")]
 Folder = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where all tables' rows and trainings are kept; runs/joyce by default."),
@@ -147,8 +143,8 @@ def _run(
     ]
     text = [table(rows, ("target", "inputs", "method", *experiment.published, "ours, MSE")), ""]
     text += [f"{'yes' if b.cleared else 'NO '} {b.name}: {b.measured}" for b in bars]
-    text += [f"Left out: {subject}: {reason}" for subject, reason in experiment.skipped]
+    text += left_out(experiment.skipped)
     text += [f"{what}: {written}" for what, written in paths.items()]
     if quick:
-        text.append("A rehearsal: these figures say nothing.")
+        text.append(REHEARSED)
     return Report(payload, "\n".join(text))

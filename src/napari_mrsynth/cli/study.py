@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_mrsynth.cli._output import Report, table
+from napari_mrsynth.cli._output import Report, left_out, table
 
 if TYPE_CHECKING:
     from napari_mrsynth.imaging import LabelVolume, Volume
@@ -106,6 +106,6 @@ def _text(files: PatientFiles, makeable: dict[str, str]) -> str:
             lines.append(f"With {what}: {labels.name}")
     notes = [*files.notes, *(f"{v.name}: {note}" for v in files.volumes for note in v.notes)]
     lines += [f"Note: {note}" for note in notes]
-    lines += [f"Left out: {path}: {reason}" for path, reason in files.skipped]
+    lines += left_out(files.skipped)
     lines.append(f"Can be made: {', '.join(makeable) or 'nothing that is missing'}")
     return "\n".join(lines)

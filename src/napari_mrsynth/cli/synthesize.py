@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_mrsynth.cli._options import Device, Mask, Numbers, Precision, Where, contrasts_of, writable
 from napari_mrsynth.cli._output import Report, absolute, follow, say
 from napari_mrsynth.cli.study import Paths
 from napari_mrsynth.errors import BundleError, ContrastError, OutputError
@@ -25,25 +24,6 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 
-
-class Device(StrEnum):
-    """Where to compute."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
-class Precision(StrEnum):
-    """Numbers to compute with."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-
-
 Want = Annotated[str, typer.Option(metavar="CONTRAST[,...]", help="What to make: FLAIR, or FLAIR,T1w.")]
 Use = Annotated[
     str | None,
@@ -51,12 +31,7 @@ Use = Annotated[
 ]
 Model = Annotated[str, typer.Option(metavar="ID", help="The model; see `mrsynth models list`.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the results are written.")]
-Where = Annotated[Device, typer.Option(help="Where to compute.")]
-Numbers = Annotated[Precision, typer.Option(help="Numbers to compute with.")]
 Reference = Annotated[str | None, typer.Option(metavar="CONTRAST", help="Whose grid the results come on.")]
-Mask = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="A brain mask to use instead of a computed one.")
-]
 Align = Annotated[bool, typer.Option("--align", help="First align the scans to the reference.")]
 
 
@@ -197,8 +172,8 @@ def prepared(
 
     files = read_patient(*paths)
     store = BundleStore()
-    wanted = _names(want, "--want")
-    used = _names(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
+    wanted = contrasts_of(want, "--want")
+    used = contrasts_of(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
     volumes = _chosen(files, used, reference)
     request = Request(
         wanted=wanted,
@@ -208,17 +183,8 @@ def prepared(
         precision=precision.value,
         source_map=source_map,
     )
-    folder = _writable(out)
+    folder = writable(out)
     return Task(Engine(store), files, _study(files, volumes, used, reference, mask), request, folder)
-
-
-def _names(text: str, option: str) -> tuple[str, ...]:
-    from napari_mrsynth.imaging.contrasts import canonical
-
-    names = tuple(dict.fromkeys(canonical(name) for name in text.split(",") if name.strip()))
-    if not names:
-        raise ContrastError(f"{option} {text!r} names no contrast.", hint=f"For example: {option} FLAIR,T1w")
-    return names
 
 
 def _readable(
@@ -279,19 +245,6 @@ def _tell_motions(study: Study) -> None:
         if contrast != study.reference:
             shift = member.motion.shift_mm(study.grid.centre_mm)
             say(f"{contrast} was moved by {shift:.1f} mm and {member.motion.degrees:.1f} degrees.")
-
-
-def _writable(folder: Path) -> Path:
-    folder = absolute(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder with --out."
-        ) from error
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")
-    return folder
 
 
 def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._output import Report, Style, absolute, telling
+from napari_mrsynth.cli._options import Telling
+from napari_mrsynth.cli._output import Report, Style, absolute, left_out, telling
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ Overrides = Annotated[
 def train(
     config: Config,
     overrides: Overrides = None,
-    progress: Annotated[
-        Style, typer.Option(help="Progress for people, or one JSON object a line; on standard error.")
-    ] = Style.TEXT,
+    progress: Telling = Style.TEXT,
 ) -> Report:
     """Train a model as a configuration says, and save it as a bundle; resumes where it was interrupted."""
     path = absolute(config)
@@ -60,6 +59,6 @@ def report_of(outcome: RunResult) -> Report:
         lines.append(f"S{outcome.start.words[1:]}")
     if outcome.exported < outcome.steps:
         lines.append(f"Exported: the weights of step {outcome.exported}, the best on the held-out patients")
-    lines += [f"Left out: {subject}: {reason}" for subject, reason in outcome.skipped]
+    lines += left_out(outcome.skipped)
     lines.append(f"Use it with --bundle {outcome.bundle}")
     return Report(payload, "\n".join(lines))
