@@ -82,17 +82,19 @@ class Pair:
         Raises
         ------
         GridError
-            If the truth's field of view does not meet the prediction's.
+            If the truth's field of view, the mask or the lesions do not meet the prediction's field of view.
         FormatError
             If one of the two is a label map.
         InputError
-            If either image holds NaN or infinite numbers, or means that are to be matched are not above 0.
+            If either image holds NaN or infinite numbers, the truth is constant, or means that are to be
+            matched are not above 0.
         """
         from napari_mrsynth.preprocess.mask import brain_mask
 
         _refuse_labels(pred, truth)
         for what, image in (("prediction", pred), ("truth", truth)):
             _require_numbers(image, what)
+        _refuse_constant(truth)
         notes = list(_notes_of(pred, truth))
         real, field = truth.array, np.ones(pred.grid.shape, dtype=bool)
         reason = pred.grid.mismatch(truth.grid)
@@ -201,6 +203,15 @@ def _require_numbers(image: Volume, what: str) -> None:
         )
 
 
+def _refuse_constant(truth: Volume) -> None:
+    lowest = float(truth.array.min())
+    if lowest == float(truth.array.max()):
+        raise InputError(
+            f"The truth has the same value, {lowest:.6g}, at every voxel: nothing can be compared with it.",
+            hint="Its export went wrong, or it is no scan: choose the real scan.",
+        )
+
+
 def _labels_on(labels: LabelVolume, grid: Grid, what: str, notes: list[str]) -> NDArray[np.generic]:
     reason = grid.mismatch(labels.grid)
     if reason is None:
@@ -209,7 +220,14 @@ def _labels_on(labels: LabelVolume, grid: Grid, what: str, notes: list[str]) -> 
 
     if what != "brain mask" or labels.source.path is not None:
         notes.append(f"The {what} lie on another grid ({reason}): nearest labels were taken.")
-    return resample(labels, grid).array
+    moved = resample(labels, grid).array
+    given = np.count_nonzero(labels.array)
+    if given and not moved.any():
+        raise GridError(
+            f"None of the {given} voxels of the {what} falls onto the prediction's grid.",
+            hint="They belong to another patient or another space: choose those of this patient.",
+        )
+    return moved
 
 
 def _notes_of(pred: Volume, truth: Volume) -> tuple[str, ...]:
