@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from lesion_cohort import settings, write_cohort
+from lesion_cohort import last_weights, require_same, whole_and_in_parts, write_settings
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.systems.lesiongan.anatomy.predictor import AnatomyPredictor
@@ -20,11 +19,6 @@ from napari_mrsynth.training.registry import loop_for, training_system
 from napari_mrsynth.training.run import train
 
 CONFIGS = Path(__file__).parents[3] / "src/napari_mrsynth/systems/lesiongan/anatomy/configs"
-
-
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_cohort(tmp_path_factory.mktemp("labelled"))
 
 
 @pytest.fixture
@@ -38,15 +32,8 @@ def config(cohort: Path, tmp_path: Path) -> Path:
         "mask_widths": [8, 8, 8],
         "squeeze": 4,
     }
-    plain = settings("anatomy", cohort, tmp_path / "run", network=network, objective={"classes": [1, 2]})
-    plain["optim"] = {"steps": 6, "batch": 2, "crop": 40, "ema": 0.9, "warmup": 2, "clip": 1.0}
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(plain), encoding="utf-8")
-    return path
-
-
-def weights(bundle: Path) -> dict[str, torch.Tensor]:
-    return Bundle.open(bundle).state()
+    optim = {"steps": 6, "crop": 40, "clip": 1.0}
+    return write_settings("anatomy", cohort, tmp_path, optim, network=network, objective={"classes": [1, 2]})
 
 
 def test_a_training_ends_in_a_bundle_that_draws_from_a_seed_and_holds_no_critic(config):
@@ -62,26 +49,9 @@ def test_a_training_ends_in_a_bundle_that_draws_from_a_seed_and_holds_no_critic(
 
 
 def test_an_interrupted_training_ends_with_the_same_weights_on_both_sides(config, tmp_path):
-    whole = train(config, [f"run.folder={tmp_path / 'whole'}"])
-
-    class StopError(Exception):
-        pass
-
-    def stop(progress):
-        if "step 5 " in progress.message:
-            raise StopError
-
-    parts = [f"run.folder={tmp_path / 'parts'}"]
-    with pytest.raises(StopError):
-        train(config, parts, report=stop)
-    train(config, parts)
-    first, second = (
-        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for folder in (whole.folder, tmp_path / "parts")
-    )
-    assert any("critics" in name for name in first)
-    for name, value in first.items():
-        torch.testing.assert_close(value, second[name], rtol=1e-4, atol=1e-5, msg=name)
+    whole, parts = (last_weights(run) for run in whole_and_in_parts(config, tmp_path, 5))
+    assert any("critics" in name for name in whole)
+    require_same(whole, parts)
 
 
 def test_both_sides_are_clipped_apart_and_share_the_published_momentum(config):

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from lesion_cohort import settings, write_cohort
+from lesion_cohort import last_weights, require_same, whole_and_in_parts, write_settings
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.systems import load_predictor
@@ -21,21 +20,11 @@ from napari_mrsynth.training.run import train
 CONFIGS = Path(__file__).parents[3] / "src/napari_mrsynth/systems/lesiongan/scans/configs"
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_cohort(tmp_path_factory.mktemp("labelled"))
-
-
 @pytest.fixture
 def config(cohort: Path, tmp_path: Path) -> Path:
     network = {"name": "lesion-scans", "contrasts": ["T1w", "FLAIR"], "classes": [1, 2], "widths": [8, 16]}
-    plain = settings(
-        "lesion-scans", cohort, tmp_path / "run", network=network, objective={"scheme": "1ECL+nDCL"}
-    )
-    plain["optim"] = {"steps": 4, "batch": 2, "crop": 24, "ema": 0.9, "warmup": 2, "clip": 1.0}
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(plain), encoding="utf-8")
-    return path
+    optim, objective = {"steps": 4, "crop": 24, "clip": 1.0}, {"scheme": "1ECL+nDCL"}
+    return write_settings("lesion-scans", cohort, tmp_path, optim, network=network, objective=objective)
 
 
 def test_a_training_ends_in_a_bundle_that_makes_and_translates(config):
@@ -53,26 +42,9 @@ def test_a_training_ends_in_a_bundle_that_makes_and_translates(config):
 
 
 def test_an_interrupted_training_ends_with_the_same_weights_of_all(config, tmp_path):
-    whole = train(config, [f"run.folder={tmp_path / 'whole'}"])
-
-    class StopError(Exception):
-        pass
-
-    def stop(progress):
-        if "step 3 " in progress.message:
-            raise StopError
-
-    parts = [f"run.folder={tmp_path / 'parts'}"]
-    with pytest.raises(StopError):
-        train(config, parts, report=stop)
-    train(config, parts)
-    first, second = (
-        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for folder in (whole.folder, tmp_path / "parts")
-    )
-    assert any("critics.segmenters" in name for name in first)
-    for name, value in first.items():
-        torch.testing.assert_close(value, second[name], rtol=1e-4, atol=1e-5, msg=name)
+    whole, parts = (last_weights(run) for run in whole_and_in_parts(config, tmp_path, 3))
+    assert any("critics.segmenters" in name for name in whole)
+    require_same(whole, parts)
 
 
 def test_a_contrast_that_patients_lack_is_refused(config):

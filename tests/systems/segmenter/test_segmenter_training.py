@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 
-from lesion_cohort import settings, write_cohort
+from lesion_cohort import require_same, whole_and_in_parts, write_cohort, write_settings
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import BundleError, InputError
 from napari_mrsynth.systems import load_predictor
@@ -34,12 +33,8 @@ def written(cohort: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(classes: tuple[int, ...] = (1, 2), **objective: float) -> Path:
         network = {"name": "segmenter", "inputs": ["T1w", "FLAIR"], "widths": [8, 8], "classes": [*classes]}
-        plain = settings("segmenter", cohort, tmp_path / "run", network=network, objective=objective)
-        plain["optim"] = {"steps": 6, "batch": 2, "crop": 24, "ema": 0.9, "warmup": 2}
-        plain["validation"] = {"every": 3, "slices": 3}
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(plain), encoding="utf-8")
-        return path
+        sections = {"network": network, "objective": objective, "validation": {"every": 3, "slices": 3}}
+        return write_settings("segmenter", cohort, tmp_path, {"steps": 6, "crop": 24}, **sections)
 
     return write
 
@@ -68,23 +63,8 @@ def test_a_training_is_watched_by_its_overlap(written):
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(written, tmp_path):
-    config = written(drop=0.5)
-    whole = train(config, [f"run.folder={tmp_path / 'whole'}"])
-
-    class StopError(Exception):
-        pass
-
-    def stop(progress):
-        if "step 5 " in progress.message:
-            raise StopError
-
-    parts = [f"run.folder={tmp_path / 'parts'}"]
-    with pytest.raises(StopError):
-        train(config, parts, report=stop)
-    resumed = train(config, parts)
-    first, second = (Bundle.open(each.bundle).state() for each in (whole, resumed))
-    for name, value in first.items():
-        torch.testing.assert_close(value, second[name], rtol=1e-4, atol=1e-5, msg=name)
+    runs = whole_and_in_parts(written(drop=0.5), tmp_path, 5)
+    require_same(*(Bundle.open(run.bundle).state() for run in runs))
 
 
 def test_crops_carry_the_labels_of_their_voxels_and_come_from_lesions_as_often_as_asked(written):
