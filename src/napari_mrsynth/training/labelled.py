@@ -95,8 +95,12 @@ class LabelledLoop(Loop):
 
     def crops(self, count: int) -> Crops:
         """Return the first `count` crops of the training."""
+        return self.crops_of(self.patients, count)
+
+    def crops_of(self, patients: Sequence[Prepared], count: int) -> LabelledCrops:
+        """Return the first `count` crops of a training on these patients alone."""
         return LabelledCrops(
-            self.patients,
+            patients,
             count,
             self.config.optim.crop,
             int(self.system.neighbours),  # type: ignore[arg-type]

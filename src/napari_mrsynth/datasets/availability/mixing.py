@@ -14,7 +14,7 @@ from napari_mrsynth.datasets.availability.arms import Arm, Mixing
 from napari_mrsynth.training.augment import move
 from napari_mrsynth.training.config import AugmentConfig, TrainConfig
 from napari_mrsynth.training.crops import Crops
-from napari_mrsynth.training.labelled import LabelledCrops, LabelledLoop
+from napari_mrsynth.training.labelled import LabelledLoop
 from napari_mrsynth.training.prepared import Prepared
 
 CLASSICAL = AugmentConfig(flip=0.5, turn=1.0, degrees=30.0, zoom=0.2, intensity=0.0)
@@ -117,17 +117,5 @@ class MixedLoop(LabelledLoop):
 
     def crops(self, count: int) -> MixedCrops:  # type: ignore[override]
         """Return the first `count` crops of the training."""
-        made = [
-            LabelledCrops(
-                pool.patients,
-                count,
-                self.config.optim.crop,
-                int(self.system.neighbours),  # type: ignore[arg-type]
-                self.config.seed,
-                self.artefacts,
-                classes=self.system.classes,  # type: ignore[arg-type]
-                focus=float(self.system.focus),  # type: ignore[arg-type]
-            )
-            for pool in self.pools
-        ]
+        made = [self.crops_of(pool.patients, count) for pool in self.pools]
         return MixedCrops(self.pools, made, self.phases, self.config.seed)
