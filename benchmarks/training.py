@@ -1,11 +1,12 @@
 """A training step against the same step written plainly, in one run.
 
-    python benchmarks/training.py [CONFIG] [--repeats N] [--threads N]
+    python benchmarks/training.py [CONFIG] [--set SETTING=VALUE]... [--repeats N] [--threads N]
 
 The step is that of the configuration (by default the shipped one): augmented crops, cost, gradients, AdamW
 and averaged weights, at its batch, crop and precision, with the network in channels-last memory. *Plainly* is
-float32 and contiguous memory, all else alike. The two take turns, so that other programs on the machine slow
-both; the processor's time stands beside the clock's. Crops are made up, so no scans are needed.
+float32 and contiguous memory, with torch's AdamW and average of weights as they come. The two take turns, so
+that other programs on the machine slow both; the processor's time stands beside the clock's. Crops are made
+up, so no scans are needed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 import napari_mrsynth.systems.anysubset.module as anysubset
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.config import TrainConfig, load_config
+from napari_mrsynth.training.module import average
 from napari_mrsynth.training.registry import training_system
 
 SHIPPED = Path(anysubset.__file__).parent / "configs" / "brain.yaml"
@@ -36,7 +38,7 @@ AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 def main() -> None:
     args = _arguments()
     torch.set_num_threads(args.threads)
-    config = load_config(args.config)
+    config = load_config(args.config, args.set)
     slices, mask = crops(config)
     dtype = AUTOCAST.get(config.optim.precision)
     steps = {
@@ -83,9 +85,14 @@ class Step:
         self.system: nn.Module = training_system(config, [1.0] * len(config.data.contrasts)).to(
             memory_format=memory
         )
-        self.optimiser = torch.optim.AdamW(self.system.parameters(), lr=config.optim.lr)
-        average = get_ema_multi_avg_fn(config.optim.ema or 0.999)
-        self.averaged = AveragedModel(self.system.network, multi_avg_fn=average, use_buffers=True)
+        self.plain = memory is torch.contiguous_format
+        self.optimiser = torch.optim.AdamW(
+            self.system.parameters(), lr=config.optim.lr, fused=None if self.plain else True
+        )
+        self.decay = config.optim.ema or 0.999
+        self.averaged = AveragedModel(
+            self.system.network, multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True
+        )
 
     def __call__(self, slices: Tensor, mask: Tensor, seed: int) -> None:
         """Take a step."""
@@ -99,7 +106,10 @@ class Step:
         loss.backward()
         nn.utils.clip_grad_norm_(self.system.parameters(), self.config.optim.clip or 1e9)
         self.optimiser.step()
-        self.averaged.update_parameters(self.system.network)
+        if self.plain:
+            self.averaged.update_parameters(self.system.network)
+        else:
+            average(self.averaged, self.system.network, self.decay)
 
     def _format(self) -> AbstractContextManager[object]:
         """Let the system's cost arrange its inputs as this step does."""
@@ -131,6 +141,7 @@ def table(report: dict[str, object]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A training step against the same step written plainly.")
     parser.add_argument("config", nargs="?", type=Path, default=SHIPPED)
+    parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true")
