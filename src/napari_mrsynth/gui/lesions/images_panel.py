@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
@@ -17,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mrsynth.gui.widgets.pieces import heading, muted
+from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 from napari_mrsynth.session.status import Status
 
 COLUMNS = 4
@@ -37,11 +36,9 @@ class ImagesPanel(QWidget):
         super().__init__()
         self.boxes: dict[str, QCheckBox] = {}
         self.models = muted()
-        self.own = QComboBox()
-        self.own.setAccessibleName("Own lesions")
-        self.own.setToolTip("Labels of the patient's own lesions: their edges are taken out of the anatomy")
-        self.own.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.own.setMinimumContentsLength(14)
+        self.own = narrow_combo(
+            "Own lesions", "Labels of the patient's own lesions: their edges are taken out of the anatomy"
+        )
         self.draw = QPushButton("Draw random anatomy")
         self.draw.setToolTip("Draw one axial slice of a brain that belongs to nobody, and paint into it")
         self.seed = QSpinBox()

@@ -9,17 +9,15 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_mrsynth.gui.widgets.pieces import heading, muted
+from napari_mrsynth.gui.widgets.pieces import fill_combo, heading, muted, narrow_combo, pick_button
 from napari_mrsynth.lesions import LABEL_SETS, LabelSet
 
 TOOLS = (
@@ -46,17 +44,17 @@ class PaintPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scan = _combo("Scan", "The scan whose brain the lesions are painted into")
-        self.disease = _combo("Disease", "Whose classes of lesion tissue are painted")
+        self.scan = narrow_combo("Scan", "The scan whose brain the lesions are painted into")
+        self.disease = narrow_combo("Disease", "Whose classes of lesion tissue are painted")
         for classes in LABEL_SETS.values():
             self.disease.addItem(classes.title, classes.id)
-        self.start = _combo("Begin with", "Paint on empty labels, or on a copy of a labels layer")
+        self.start = narrow_combo("Begin with", "Paint on empty labels, or on a copy of a labels layer")
         self.begin = QPushButton("Start painting")
         self.begin.setToolTip("Add a labels layer with the disease's classes and select the brush")
         self.classes: dict[int, QToolButton] = {}
-        self.tools = {mode: _pick(text, tip) for mode, text, tip in TOOLS}
+        self.tools = {mode: pick_button(text, tip) for mode, text, tip in TOOLS}
         self.brushes = {
-            diameter: _pick(f"{text} {diameter:g} mm", f"{text} brush, {diameter:g} mm across")
+            diameter: pick_button(f"{text} {diameter:g} mm", f"{text} brush, {diameter:g} mm across")
             for text, diameter in BRUSHES_MM
         }
         self.solid = QCheckBox("Ball (3D)")
@@ -74,9 +72,9 @@ class PaintPanel(QWidget):
 
     def offer(self, scans: Sequence[str], labels: Sequence[str], scan: str) -> None:
         """List the layers there are and show which scan is chosen; empty for none."""
-        _fill(self.scan, [("choose a scan …", ""), *((name, name) for name in scans)], scan)
+        fill_combo(self.scan, [("choose a scan …", ""), *((name, name) for name in scans)], scan)
         kept = str(self.start.currentData() or "")
-        _fill(self.start, [(EMPTY, ""), *((name, name) for name in labels)], kept)
+        fill_combo(self.start, [(EMPTY, ""), *((name, name) for name in labels)], kept)
 
     def show_classes(self, classes: LabelSet) -> None:
         """Show one button per class, in its colour."""
@@ -87,7 +85,7 @@ class PaintPanel(QWidget):
             button.deleteLater()
         self.classes = {}
         for each in classes.classes:
-            button = _pick(each.name, f"Paint {each.name} (label {each.value})")
+            button = pick_button(each.name, f"Paint {each.name} (label {each.value})")
             button.setIcon(_square(each.colour))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setProperty("plain", each.name)
@@ -175,35 +173,7 @@ class PaintPanel(QWidget):
         whole.addWidget(self.painting)
 
 
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
-    return combo
-
-
-def _pick(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("pick")
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setCheckable(True)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return button
-
-
 def _square(colour: str) -> QIcon:
     picture = QPixmap(14, 14)
     picture.fill(QColor(colour))
     return QIcon(picture)
-
-
-def _fill(combo: QComboBox, entries: Sequence[tuple[str, str]], chosen: str) -> None:
-    if [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())] != list(entries):
-        combo.clear()
-        for text, data in entries:
-            combo.addItem(text, data)
-    combo.setCurrentIndex(max(combo.findData(chosen), 0))

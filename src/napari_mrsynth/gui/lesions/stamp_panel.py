@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider, QLabeledSlider
 
-from napari_mrsynth.gui.widgets.pieces import heading
+from napari_mrsynth.gui.widgets.pieces import heading, narrow_combo
 
 if TYPE_CHECKING:
     from napari_mrsynth.lesions import LesionShape, Placement
@@ -44,8 +43,8 @@ class StampPanel(QWidget):
         self.open.setToolTip("Choose a folder of lesion maps of this disease")
         self.folder = QLabel("no folder is open")
         self.folder.setObjectName("muted")
-        self.shape = _combo("Lesion", "A lesion map of the library")
-        self.part = _combo("Part", "One of the separate lesions in the map, or all together")
+        self.shape = narrow_combo("Lesion", "A lesion map of the library")
+        self.part = narrow_combo("Part", "One of the separate lesions in the map, or all together")
         self.scale = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
         self.scale.setRange(0.3, 2.0)
         self.scale.setDecimals(2)
@@ -171,15 +170,6 @@ class StampPanel(QWidget):
         whole.addLayout(second)
         whole.addLayout(choice)
         whole.addWidget(self.transform)
-
-
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
-    return combo
 
 
 def _angle(tip: str) -> QLabeledSlider:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider, QLabeledSlider
 
-from napari_mrsynth.gui.widgets.pieces import heading, muted
+from napari_mrsynth.gui.widgets.pieces import fill_combo, heading, muted, narrow_combo
 from napari_mrsynth.structure import StructureSettings, default_beta
 
 NONE = "none"
@@ -26,8 +26,10 @@ class StructurePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scan = _combo("Scan", "The image layer whose map is made")
-        self.lesions = _combo("Lesions to leave out", "A labels layer: edges inside its lesions are left out")
+        self.scan = narrow_combo("Scan", "The image layer whose map is made")
+        self.lesions = narrow_combo(
+            "Lesions to leave out", "A labels layer: edges inside its lesions are left out"
+        )
         self.beta = _slider("Threshold beta: the lower, the more edges", (0.01, 0.2), 3, 0.005)
         self.blur = _slider("Smooth the slice first, in mm", (0.0, 3.0), 1, 0.1)
         self.expand = QLabeledSlider(Qt.Orientation.Horizontal)
@@ -51,8 +53,8 @@ class StructurePanel(QWidget):
 
     def offer(self, scans: Sequence[str], labels: Sequence[str], scan: str, lesions: str) -> None:
         """List the layers there are, and show which are chosen; empty for none."""
-        _fill(self.scan, [("choose a scan …", ""), *((name, name) for name in scans)], scan)
-        _fill(self.lesions, [(NONE, ""), *((name, name) for name in labels)], lesions)
+        fill_combo(self.scan, [("choose a scan …", ""), *((name, name) for name in scans)], scan)
+        fill_combo(self.lesions, [(NONE, ""), *((name, name) for name in labels)], lesions)
         self.lesions.setEnabled(bool(scan) and bool(labels))
 
     def show_settings(self, settings: StructureSettings, contrast: str | None) -> None:
@@ -104,15 +106,6 @@ class StructurePanel(QWidget):
         whole.addWidget(self.share)
 
 
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
-    return combo
-
-
 def _slider(tip: str, limits: tuple[float, float], decimals: int, step: float) -> QLabeledDoubleSlider:
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(*limits)
@@ -121,11 +114,3 @@ def _slider(tip: str, limits: tuple[float, float], decimals: int, step: float) -
     slider.setToolTip(tip)
     slider.setAccessibleName(tip)
     return slider
-
-
-def _fill(combo: QComboBox, entries: Sequence[tuple[str, str]], chosen: str) -> None:
-    if [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())] != list(entries):
-        combo.clear()
-        for text, data in entries:
-            combo.addItem(text, data)
-    combo.setCurrentIndex(max(combo.findData(chosen), 0))

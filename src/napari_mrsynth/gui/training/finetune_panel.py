@@ -17,10 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mrsynth.gui.training.narrow_combo import narrow_combo
 from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
-from napari_mrsynth.gui.widgets.pieces import heading, muted
+from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card

@@ -10,10 +10,9 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.configurations import Configuration
-from napari_mrsynth.gui.training.narrow_combo import narrow_combo
 from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import Patient
-from napari_mrsynth.gui.widgets.pieces import heading, muted
+from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPush
 from superqt import QCollapsible
 
 from napari_mrsynth.gui.widgets.card_dialog import card_html
-from napari_mrsynth.gui.widgets.pieces import muted
+from napari_mrsynth.gui.widgets.pieces import muted, narrow_combo
 from napari_mrsynth.session.choices import Choices
 
 if TYPE_CHECKING:
@@ -120,10 +120,7 @@ def _line(card: Card, choices: Choices) -> str:
 
 
 def _combo(name: str, entries: Sequence[tuple[str, str]] = ()) -> QComboBox:
-    combo = QComboBox()
-    combo.setAccessibleName(name)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(14)
+    combo = narrow_combo(name)
     for data, text in entries:
         combo.addItem(text, data)
     return combo

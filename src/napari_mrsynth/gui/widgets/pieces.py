@@ -1,9 +1,11 @@
-"""Small pieces the dock is made of: headings, chips, rules, buttons with a menu."""
+"""Small pieces the docks are made of: headings, chips, rules, lists to choose from, buttons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QToolButton, QWidget
 
 
 def heading(text: str) -> QLabel:
@@ -52,3 +54,34 @@ def menu_button(text: str, tip: str, parent: QWidget | None = None, *, plain: bo
     if not plain:
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return button
+
+
+def pick_button(text: str, tip: str) -> QToolButton:
+    """Return a button that stays down: one of several to pick from."""
+    button = QToolButton()
+    button.setObjectName("pick")
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(True)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return button
+
+
+def narrow_combo(name: str, tip: str = "") -> QComboBox:
+    """Return a combo box, named for screen readers, that does not become as wide as its longest entry."""
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    combo.setToolTip(tip)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(14)
+    return combo
+
+
+def fill_combo(combo: QComboBox, entries: Sequence[tuple[str, str]], chosen: str) -> None:
+    """Make a combo box list `entries` (text, data) and show the one with data `chosen`, else the first."""
+    if [(combo.itemText(i), combo.itemData(i)) for i in range(combo.count())] != list(entries):
+        combo.clear()
+        for text, data in entries:
+            combo.addItem(text, data)
+    combo.setCurrentIndex(max(combo.findData(chosen), 0))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.scene import Plane, Side
+from napari_mrsynth.gui.widgets.pieces import pick_button
 
 _PLANES = ((Plane.AXIAL, "Axial"), (Plane.SAGITTAL, "Sagittal"), (Plane.CORONAL, "Coronal"))
 _SIDES: tuple[tuple[Side, str, str], ...] = (
@@ -22,8 +23,8 @@ class ViewBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.planes = {plane: _pick(text, f"Show {text.lower()} slices") for plane, text in _PLANES}
-        self.sides = {side: _pick(text, tip) for side, text, tip in _SIDES}
+        self.planes = {plane: pick_button(text, f"Show {text.lower()} slices") for plane, text in _PLANES}
+        self.sides = {side: pick_button(text, tip) for side, text, tip in _SIDES}
         for plane, button in self.planes.items():
             button.clicked.connect(lambda _=False, plane=plane: self.plane_chosen.emit(plane))
         for side, button in self.sides.items():
@@ -56,14 +57,3 @@ class ViewBar(QWidget):
             group.addButton(button)
         whole.addLayout(line)
         return group
-
-
-def _pick(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("pick")
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setCheckable(True)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return button
