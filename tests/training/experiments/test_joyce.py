@@ -17,7 +17,7 @@ from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, shi
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
 from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, rigidly_moved
-from napari_mrsynth.training.experiments.plan import Settings
+from napari_mrsynth.training.experiments.plan import Part, Settings
 from napari_mrsynth.training.prepared import prepare_all
 from napari_mrsynth.training.subjects import find_subjects
 from phantoms import brain_study, patient_folder
@@ -115,6 +115,17 @@ def test_nobody_is_judged_by_a_network_that_learnt_from_them(joyce):
         assert not {p.subject for p in part.learn} & {p.subject for p in part.judge}
     judged = [p.subject for part in plan.parts for p in part.judge]
     assert len(judged) == len(set(judged))
+
+
+def test_nobody_is_judged_who_shares_a_scan_with_someone_learnt_from(joyce):
+    first, second = patients(joyce)[:2]
+    prints = second.meta["fingerprints"]
+    second.__dict__["meta"] = {
+        **second.meta,
+        "fingerprints": {**prints, "T1w": first.meta["fingerprints"]["T1w"]},
+    }
+    with pytest.raises(InputError, match=f"{second.subject} would be both learnt from and judged on"):
+        Part("fold-0", (first,), (second,), 1)
 
 
 def test_table_2_has_one_network_seven_and_two_ablations(joyce, tmp_path):

@@ -134,7 +134,7 @@ def written(settings: Settings, name: str, *own: str) -> str:
 class Part:
     """Patients to learn from, patients to be judged on, and which of their slices.
 
-    Invariant: no patient is on both sides.
+    Invariant: no scan is on both sides.
     """
 
     name: str
@@ -144,8 +144,8 @@ class Part:
     cases: dict[str, Case] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        hashes = {patient.record()["sha256"] for patient in self.learn}
-        both = [patient.subject for patient in self.judge if patient.record()["sha256"] in hashes]
+        learnt = {print_ for patient in self.learn for print_ in patient.record()["volumes"].values()}
+        both = [p.subject for p in self.judge if learnt & set(p.record()["volumes"].values())]
         if both:
             raise InputError(f"{', '.join(both)} would be both learnt from and judged on in {self.name}.")
 
