@@ -11,7 +11,7 @@ from gui.training.fakes import Answers, FakeProcess
 from napari_mrsynth.gui.training.dock import TrainingDock
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
-from napari_mrsynth.gui.training.telling import Phase
+from napari_mrsynth.gui.training.telling import Phase, trained
 from napari_mrsynth.progress import Progress
 from phantoms import brain_study, patient_folder
 
@@ -413,6 +413,15 @@ def test_a_training_that_ends_puts_its_model_on_the_list(dock, answers, process,
     assert "step 8" in dock.controls.message.text()
     assert made == ["my-brain"]
     assert (tmp_path / "models" / "my-brain" / "card.yaml").is_file()
+
+
+def test_a_segmenter_is_told_of_by_its_overlap():
+    results = {
+        "dice": {"oedema": {"b": 0.5}, "lesion": {"b": 0.7, "c": None}},
+        "label_value_dice": {"b": 1.0},
+    }
+    said = trained({"bundle": "/x", "steps": 4, "exported_step": 4, "results": results}, "mine")
+    assert said.message == "Done after 4 steps. Mean Dice on the held-out patients: 0.6000."
 
 
 def test_leaving_while_it_runs_asks_first(dock, answers, process, cohort):

@@ -76,8 +76,11 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
     """Say what a training came to; `kept_in_run` is why it is not among the models."""
-    errors = [e for per in report["results"].get("nmse", {}).values() for e in per.values() if e is not None]
-    figure = f" Mean error on the held-out patients: {sum(errors) / len(errors):.4f}." if errors else ""
+    figure = "".join(
+        f" Mean {name} on the held-out patients: {sum(found) / len(found):.4f}."
+        for measured, name in (("nmse", "error"), ("dice", "Dice"))
+        if (found := _figures(report["results"].get(measured, {})))
+    )
     taken, used = report["steps"], report["exported_step"]
     best = f" The weights of step {used} were the best there." if used < taken else ""
     where = f"The model is in {report['bundle']}. {kept_in_run}" if kept_in_run else in_the_list(model)
@@ -115,6 +118,10 @@ def rows_of(report: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 def who_is_out(patients: Sequence[tuple[str, str]]) -> str:
     """List who is left out with the reason, one a line."""
     return "\n".join(f"{name}: {reason}" for name, reason in patients)
+
+
+def _figures(table: Mapping[str, Mapping[str, float | None]]) -> list[float]:
+    return [value for each in table.values() for value in each.values() if value is not None]
 
 
 def _pair(name: str) -> str:
