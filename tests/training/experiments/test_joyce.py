@@ -11,9 +11,10 @@ import yaml
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.systems.direct.network import LOCATION
+from napari_mrsynth.training.config import load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
 from napari_mrsynth.training.experiments.joyce.makers import Trained
-from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, shipped
+from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness, shipped
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
 from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, rigidly_moved
@@ -86,7 +87,7 @@ def test_table_1_holds_every_method_beside_the_published_figures(joyce, tmp_path
     assert "| 1.018 ± 0.47 | 2.213 ± 0.70 |" in text
     assert "`mrsynth experiment joyce-unimodal --config config.yaml --set data.spacing_mm=6.0" in text
     assert "--folds 2 --quick`" in text
-    assert "not the paper's network: latent 2 (there 16);" in text
+    assert "not as in the paper: latent 2 (there 16);" in text
     assert "MSE, s.d. over folds" in text
     assert "nan" not in text
     assert len(bars) == 2
@@ -107,6 +108,12 @@ def test_all_networks_of_a_table_learn_for_as_long_and_only_the_own_one_is_chang
     assert own.optim.lr == 0.5
     assert other.optim.lr == 1e-3
     assert other.data.root == own.data.root
+
+
+def test_a_page_says_in_what_a_configuration_is_unlike_the_paper():
+    assert likeness(load_config(shipped("joyce-missing"))) == "network and cost as in the paper"
+    assert "encoder residual (there unet)" in likeness(load_config(shipped("joyce-light")))
+    assert "brain_only True (there False)" in likeness(load_config(shipped("joyce-light")))
 
 
 def test_nobody_is_judged_by_a_network_that_learnt_from_them(joyce):

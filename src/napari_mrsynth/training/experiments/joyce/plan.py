@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
@@ -36,15 +35,21 @@ COMMON = (
 FOLDED = "Each patient is judged by what learnt from the other folds ({folds} folds; the paper: 5)."
 
 
-PUBLISHED_NETWORK = {
+PUBLISHED = {
     "encoder": "unet",
     "decoder": "shallow",
     "fusion": "max",
     "latent": 16,
     "neighbours": 0,
     "norm": False,
+    "absolute": 1.0,
+    "squared": 0.0,
+    "variance": 1.0,
+    "individual": 1.0,
+    "subsets": "all",
+    "brain_only": False,
 }
-"""What the network of the paper is, in the words of a configuration; also what these keys default to."""
+"""The paper's network and cost in the words of a configuration, whose defaults they are."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ class Joyce:
             "slices": "every" if self.every == 1 else f"every {self.every}th",
             "folds": len(parts),
             "config": self.settings.config.name,
-            "likeness": likeness(config.network),
+            "likeness": likeness(config),
             "steps": config.optim.steps,
             "batch": config.optim.batch,
             "crop": f"{config.optim.crop}x{config.optim.crop}",
@@ -136,15 +141,13 @@ def narrowed(config: TrainConfig, inputs: Sequence[str], outputs: Sequence[str])
     return replace(config, network={**config.network, "inputs": list(inputs), "outputs": list(outputs)})
 
 
-def likeness(network: Mapping[str, Any]) -> str:
-    """Say whether a network is the paper's, and in what it is not."""
-    found = {key: network.get(key, paper) for key, paper in PUBLISHED_NETWORK.items()}
+def likeness(config: TrainConfig) -> str:
+    """Say whether a network and its cost are the paper's, and in what they are not."""
+    given = {**PUBLISHED, **config.network, **config.objective}
     unlike = [
-        f"{key} {found[key]} (there {paper})"
-        for key, paper in PUBLISHED_NETWORK.items()
-        if found[key] != paper
+        f"{key} {given[key]} (there {paper})" for key, paper in PUBLISHED.items() if given[key] != paper
     ]
-    return f"not the paper's network: {', '.join(unlike)}" if unlike else "the paper's network"
+    return f"not as in the paper: {', '.join(unlike)}" if unlike else "network and cost as in the paper"
 
 
 def shipped(name: str, system: str = "anysubset") -> Path:
