@@ -9,10 +9,14 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer, _layer_actions
 
 from bad.models import tiny_model
 from napari_mrsynth.cli import main
+from napari_mrsynth.gui import known_voxels
 from napari_mrsynth.gui.layer_data import Tag, layer_tuple
+from napari_mrsynth.gui.marking import watch
 from napari_mrsynth.gui.writers import write_image, write_labels, write_layers
 from napari_mrsynth.imaging import LabelVolume, Source
 from napari_mrsynth.io import read_image, write_volume
@@ -99,6 +103,94 @@ def test_the_window_cannot_save_a_synthetic_layer_unmarked(synthetic, tmp_path, 
     paths += write_image(str(tmp_path / "cropped.nii.gz"), data[4:12], attributes)
     paths += write_layers(str(tmp_path / "folder"), [(data, attributes, "image")])
     assert [path for path in paths if not is_marked(Path(path))] == []
+
+
+def add_bare(viewer, data):
+    """Add an image as any other plugin or a line in the console would."""
+    return [viewer.add_image(data, name="FLAIR")]
+
+
+def stack_and_split(viewer, _):
+    """Merge all layers into a stack and split it again, as napari's menu does; the real scan comes first."""
+    viewer.layers.selection = set(viewer.layers)
+    _layer_actions._merge_stack(viewer.layers)
+    assert viewer.canvas.overlays["mrsynth_warning"].visible
+    viewer.layers.selection.active = viewer.layers[0]
+    _layer_actions._split_stack(viewer.layers)
+    assert len(viewer.layers) == 2
+    return [viewer.layers[-1]]
+
+
+def put_into_a_real_layer(viewer, data):
+    viewer.layers["T1w"].data = data
+    return [viewer.layers["T1w"]]
+
+
+def duplicate(viewer, _):
+    _layer_actions._duplicate_layer(viewer.layers)
+    return [viewer.layers[-1]]
+
+
+LOSSES = {
+    "duplicated": duplicate,
+    "the voxels alone": add_bare,
+    "copied": lambda viewer, data: add_bare(viewer, data.copy()),
+    "slices of it": lambda viewer, data: add_bare(viewer, data[6:13].copy()),
+    "in other numbers": lambda viewer, data: add_bare(viewer, data.astype(np.float64)),
+    "stacked and split": stack_and_split,
+    "in a real layer": put_into_a_real_layer,
+}
+
+
+@pytest.fixture
+def shown(synthetic, monkeypatch):
+    """A viewer with a real T1w and, selected, a synthetic FLAIR."""
+    monkeypatch.setattr(known_voxels, "_records", {})
+    viewer = ViewerModel()
+    watch(viewer)
+    real = brain_study(("T1w",), shape=(24, 28, 20), spacing=(6,) * 3).volume("T1w")
+    for image in (real, synthetic):
+        viewer.add_layer(Layer.create(*layer_tuple(image)))
+    return viewer
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_voxels_that_lost_their_record_are_known_again(shown, tmp_path, lose):
+    layers = lose(shown, shown.layers[-1].data)
+    for layer in shown.layers:
+        layer.visible = layer in layers
+    assert shown.canvas.overlays["mrsynth_warning"].visible
+    for layer in layers:
+        data, meta, _ = layer.as_layer_data_tuple()
+        [path] = write_image(str(tmp_path / "saved.nii.gz"), data, meta)
+        assert is_marked(Path(path))
+        assert json.loads((tmp_path / "saved.json").read_text())["Provenance"]["bundle"]["id"] == "m"
+
+
+def test_a_real_scan_that_was_stacked_with_a_synthetic_one_stays_real(shown, tmp_path):
+    stack_and_split(shown, None)
+    data, meta, _ = shown.layers[0].as_layer_data_tuple()
+    [path] = write_image(str(tmp_path / "real.nii.gz"), data, meta)
+    assert not (tmp_path / "real.json").exists()
+    assert read_image(path).source.synthetic is None
+    shown.layers[-1].visible = False
+    assert not shown.canvas.overlays["mrsynth_warning"].visible
+
+
+@pytest.mark.parametrize("first", ["real", "synthetic"])
+def test_a_scan_into_which_a_lesion_was_painted_does_not_make_the_scan_synthetic(shown, tmp_path, first):
+    real = brain_study(("T2w",), shape=(24, 28, 20), spacing=(6,) * 3).volume("T2w")
+    array = real.array.copy()
+    array[10:13, 12:15, 9:11] *= 2
+    record = {**PROVENANCE, "into": {"scan": "T2w"}}
+    painted = replace(real, array=array, source=Source(format="synthetic", synthetic=record))
+    for image in (real, painted) if first == "real" else (painted, real):
+        shown.add_layer(Layer.create(*layer_tuple(image)))
+    layers = {layer.name: layer for layer in shown.layers}
+    for name, marked in (("T2w", False), ("T2w (synthetic)", True)):
+        data, meta, _ = layers[name].as_layer_data_tuple()
+        [path] = write_image(str(tmp_path / f"{marked}.nii.gz"), data, meta)
+        assert (read_image(path).source.synthetic is not None) is marked
 
 
 @pytest.mark.parametrize("kind", ["preview", "source map"])

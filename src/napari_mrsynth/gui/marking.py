@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
-from napari_mrsynth.gui import scene
+from napari.layers import Image
+
+from napari_mrsynth.gui import known_voxels, scene
 from napari_mrsynth.gui.layer_data import MADE_BY_MODEL, Tag
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Marker:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._watched: WeakSet[Layer] = WeakSet()
+        self._copies: WeakSet[Layer] = WeakSet()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(lambda _: self.refresh())  # a function, unlike a method, is held strongly
         self.refresh()
@@ -60,5 +63,24 @@ class Marker:
             if layer not in self._watched:
                 self._watched.add(layer)
                 layer.events.visible.connect(self.refresh)
-        marked = any(layer.visible and is_synthetic(layer) for layer in self._viewer.layers)
+                if isinstance(layer, Image):
+                    layer.events.data.connect(self._look_at_voxels)
+                    self._know(layer)
+        marked = any(
+            layer.visible and (is_synthetic(layer) or layer in self._copies) for layer in self._viewer.layers
+        )
         scene.warn(self._viewer, TEXT if marked else "")
+
+    def _look_at_voxels(self, event: Any) -> None:
+        """Look at a layer whose voxels were replaced."""
+        self._know(event.source)
+        self.refresh()
+
+    def _know(self, layer: Image) -> None:
+        """Remember a synthetic layer's voxels; of another layer, find out whether a model made them."""
+        tag = Tag.of(layer.metadata)
+        self._copies.discard(layer)
+        if tag is not None and tag.kind in MADE_BY_MODEL:
+            known_voxels.remember(layer.data, tag.provenance or {})
+        elif known_voxels.record_of(layer.data) is not None:
+            self._copies.add(layer)
