@@ -52,7 +52,9 @@ class ExtendedNetwork(AnySubsetNetwork):
         """Return the key of an added output's decoder among torch modules."""
         return "own_" + contrast.replace(".", "_dot_")
 
-    def answers(self, fused: Tensor, wanted: Sequence[str] | None = None) -> list[Tensor]:
+    def answers(
+        self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None
+    ) -> list[Tensor]:
         """Return the result, after that of the voxelwise regression where there is one."""
         wanted = self.outputs if wanted is None else wanted
         shared = [contrast for contrast in wanted if contrast not in self.own]

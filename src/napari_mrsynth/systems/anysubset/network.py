@@ -122,10 +122,14 @@ class AnySubsetNetwork(nn.Module):
 
         What the voxelwise regression needs is summed and comes last.
         """
+        parts = self.fused_parts(latents)
+        return torch.cat(parts, dim=1) if isinstance(parts, tuple) else parts
+
+    def fused_parts(self, latents: Sequence[Tensor]) -> Tensor | tuple[Tensor, Tensor]:
+        """Return what is shared of the fused latent and, where there is such a thing, the sums apart."""
         parts = _fused([self.shared(z) for z in latents], self.fusion)
-        if self.summed:
-            parts.append(_total([z[:, -self.summed :] for z in latents]))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        shared = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return (shared, _total([z[:, -self.summed :] for z in latents])) if self.summed else shared
 
     def shared(self, z: Tensor) -> Tensor:
         """Return what all contrasts share of a latent: all but what the voxelwise regression needs."""
@@ -134,12 +138,14 @@ class AnySubsetNetwork(nn.Module):
         # A copy without gaps: every pass over a view with gaps takes several times as long.
         return z[:, : -self.summed].contiguous(memory_format=torch.channels_last)
 
-    def decode(self, fused: Tensor, wanted: Sequence[str] | None = None) -> Tensor:
+    def decode(self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None) -> Tensor:
         """Decode a fused latent to (B, len(wanted), H, W); all outputs, in order, where `wanted` is None."""
         made = self.answers(fused, wanted)[-1]
         return torch.relu(made) if self.positive and self.packed and not self.training else made
 
-    def answers(self, fused: Tensor, wanted: Sequence[str] | None = None) -> list[Tensor]:
+    def answers(
+        self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None
+    ) -> list[Tensor]:
         """Return the result, after that of the voxelwise regression where there is one; all are trained."""
         wanted = self.outputs if wanted is None else wanted
         if "all" in self.decoders:
@@ -198,6 +204,8 @@ def _fused(latents: Sequence[Tensor], fusion: str) -> list[Tensor]:
     mean = _total(latents) / len(latents)
     if fusion == "mean":
         return [mean]
+    if len(latents) == 2:  # both are equally far from their mean
+        return [_largest(latents), mean, (latents[0] - latents[1]).abs() / 2]
     spread = _total([(z - mean).abs() for z in latents]) / len(latents)
     return [_largest(latents), mean, spread]
 

@@ -62,7 +62,7 @@ class AnySubsetPredictor:
             z.to(device=self.device, dtype=self.dtype).contiguous(memory_format=torch.channels_last)
             for z in latents.values()
         ]
-        made = self.network.decode(self.network.fuse(self.network.align(present)), wanted).float()
+        made = self.network.decode(self.network.fused_parts(self.network.align(present)), wanted).float()
         return {contrast: made[:, index] for index, contrast in enumerate(wanted)}
 
     @torch.inference_mode()

@@ -189,28 +189,36 @@ class ResidualDecoder(nn.Module):
         """Map the packed fused latent (B, channels, H/2, W/2) to (B, outputs, H, W), float32."""
         return self.answers(z)[-1]
 
-    def answers(self, z: Tensor) -> list[Tensor]:
+    def answers(self, z: Tensor | tuple[Tensor, Tensor]) -> list[Tensor]:
         """Return the result, after the voxelwise regression's where there is one; each (B, outputs, H, W).
 
-        No gradient of the result reaches the regression.
+        No gradient of the result reaches the regression. A latent in its two parts, what is shared and what
+        the regression needs, saves copies, and the regression works in the brain only.
         """
-        shared = z[:, : self.fused].contiguous(memory_format=torch.channels_last)
-        mask = (shared.detach().abs().sum(dim=1, keepdim=True) != 0).to(z)
+        if isinstance(z, tuple):
+            shared, total = z
+        else:
+            shared = z[:, : self.fused].contiguous(memory_format=torch.channels_last)
+            total = z[:, self.fused :]
+        mask = (shared.detach().abs().sum(dim=1, keepdim=True) != 0).to(shared)
         features = self.unpack(self.act((self.trunk(shared, mask) + self.skip(shared)) * mask))
         if self.voxelwise is None:
             return [self._heads(features)]
-        first = self.voxelwise(self.unpack(z[:, self.fused :]))
+        apart = isinstance(z, tuple)
+        first = self.voxelwise.within(total, mask) if apart else self.voxelwise(self.unpack(total))
         known = first.detach()
-        return [first, known + self._heads(torch.cat([features.float(), known], dim=1))]
+        return [first, known + self._heads(torch.cat([features, known.to(features)], dim=1))]
 
     def _heads(self, features: Tensor) -> Tensor:
+        last = self.heads[-1]
+        features = self.heads[:-1](features)
         with torch.autocast(features.device.type, enabled=False):
-            out: Tensor = self.heads(features.float())
+            out: Tensor = last(features.float())
         return out
 
     def keep_heads_exact(self) -> None:
         """Bring the last layers back to float32 after the module was cast."""
-        self.heads.float()
+        self.heads[-1].float()
         if self.voxelwise is not None:
             self.voxelwise.out.float()
 

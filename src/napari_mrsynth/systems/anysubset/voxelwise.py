@@ -85,6 +85,21 @@ class VoxelwiseDecoder(nn.Module):
             out: Tensor = differences.float() + self.out.bias.float()[:, None, None]  # type: ignore[union-attr]
         return out
 
+    def within(self, total: Tensor, mask: Tensor) -> Tensor:
+        """Map packed sums (B, 4 channels, H/2, W/2) to (B, outputs, H, W), float32, working in a mask only.
+
+        The same as :meth:`forward` of the unpacked sums, which are 0 outside `mask`, (B, 1, H/2, W/2).
+        """
+        batch, _, height, width = total.shape
+        rows = total.movedim(1, -1).flatten(0, 2)
+        inside = mask.flatten().nonzero()[:, 0]
+        voxels = rows.index_select(0, inside).unflatten(1, (-1, 4)).transpose(1, 2).flatten(0, 1)
+        made = self(voxels.T[None, :, :, None])[0, :, :, 0].T
+        outside = self(total.new_zeros(1, voxels.shape[1], 1, 1)).flatten()
+        packed = outside.repeat_interleave(4).repeat(len(rows), 1)
+        packed[inside] = made.unflatten(0, (-1, 4)).transpose(1, 2).flatten(1)
+        return nn.functional.pixel_shuffle(packed.view(batch, height, width, -1).movedim(-1, 1), 2)
+
 
 def with_surroundings(x: Tensor) -> Tensor:
     """Append to slices (B, C, H, W) the means over squares around every pixel of the middle one.
