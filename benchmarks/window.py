@@ -100,7 +100,7 @@ class Bench:
         self.stage("cancel", dock.run.cancel.click, lambda: not session.busy)
         self.stage("synthesise to the end", dock.run.run.click, lambda: "FLAIR (synthetic)" in layers)
         self.stage("drop the preview", dock.run.live.click, lambda: True)
-        self.stage("close the patient", dock.presenter.adapter.forget, lambda: True)
+        self.stage("close the patient", session.close, lambda: not layers)
 
     def close(self) -> None:
         """Close the window."""

@@ -1,4 +1,4 @@
-"""Layers that come one by one, so that the window answers in between."""
+"""Layers that come and go one by one, so that the window answers in between."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from qtpy.QtCore import QTimer
 
 _END = object()
 
+PAUSE_MS = 10
+"""Between two steps: what was drawn anew, clicked or typed meanwhile comes first."""
+
 
 class Arrival:
-    """Takes steps whenever Qt has nothing else to do.
+    """Takes steps with a pause after each.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ class Arrival:
         if at_once:
             self.finish()
         else:
-            QTimer.singleShot(0, self._step)
+            QTimer.singleShot(PAUSE_MS, self._step)
 
     def finish(self) -> None:
         """Take all steps that are still to come, now."""
@@ -49,4 +52,4 @@ class Arrival:
             self._coming = None
             self._arrived()
         else:
-            QTimer.singleShot(0, self._step)
+            QTimer.singleShot(PAUSE_MS, self._step)

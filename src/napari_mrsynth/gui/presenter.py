@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_mrsynth.gui.dock import SynthesisDock
     from napari_mrsynth.gui.questions import Questions
+    from napari_mrsynth.imaging.study import Study
     from napari_mrsynth.synthesis import Result
 
 
@@ -61,7 +62,7 @@ class Presenter:
         )
         self._intake = Intake(viewer, self.adapter, self.session, questions)
         self._live = LivePreview(dock, self.session, self.adapter)
-        self._arrival = Arrival(self._show_arrived)
+        self._arrival = Arrival(self._show_rows)
 
     # ------------------------------------------------------------------ wiring
 
@@ -221,7 +222,7 @@ class Presenter:
         if study is not None and not self._viewer.layers and self._preferences.convention != "unchanged":
             radiological = self._preferences.convention == "radiological"
             scene.show_side(self._viewer, "radiological" if radiological else "neurological")
-        self._arrival.begin(self.adapter.showing(study), at_once=not self.session.asynchronous)
+        self._arrival.begin(self._arriving(study), at_once=not self.session.asynchronous)
         dock.patient.setText("Synthesis" if study is None else study.name)
         dock.close_patient.setVisible(study is not None)
         notes = () if study is None else study.notes
@@ -233,9 +234,10 @@ class Presenter:
         """Show all layers that are still to come, now."""
         self._arrival.finish()
 
-    def _show_arrived(self) -> None:
+    def _arriving(self, study: Study | None) -> Iterator[None]:
+        yield from self.adapter.showing(study)
         scene.letter_sides(self._viewer)
-        self._show_rows()
+        yield
 
     def _show_rows(self) -> None:
         study = self.session.study
