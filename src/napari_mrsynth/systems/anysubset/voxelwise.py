@@ -90,14 +90,15 @@ class VoxelwiseDecoder(nn.Module):
 
         The same as :meth:`forward` of the unpacked sums, which are 0 outside `mask`, (B, 1, H/2, W/2).
         """
-        batch, _, height, width = total.shape
+        batch, channels, height, width = total.shape
         rows = total.movedim(1, -1).flatten(0, 2)
         inside = mask.flatten().nonzero()[:, 0]
-        voxels = rows.index_select(0, inside).unflatten(1, (-1, 4)).transpose(1, 2).flatten(0, 1)
+        cells = torch.cat([total.new_zeros(1, channels), rows.index_select(0, inside)])  # first, an empty one
+        voxels = cells.unflatten(1, (-1, 4)).transpose(1, 2).flatten(0, 1)
         made = self(voxels.T[None, :, :, None])[0, :, :, 0].T
-        outside = self(total.new_zeros(1, voxels.shape[1], 1, 1)).flatten()
-        packed = outside.repeat_interleave(4).repeat(len(rows), 1)
-        packed[inside] = made.unflatten(0, (-1, 4)).transpose(1, 2).flatten(1)
+        answers = made.unflatten(0, (-1, 4)).transpose(1, 2).flatten(1)
+        packed = answers[0].repeat(len(rows), 1)
+        packed[inside] = answers[1:]
         return nn.functional.pixel_shuffle(packed.view(batch, height, width, -1).movedim(-1, 1), 2)
 
 
