@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from napari_mrsynth.cli._options import bundle_of
 from napari_mrsynth.cli._output import Report, absolute, follow, left_out, table
 from napari_mrsynth.errors import InputError
 
@@ -29,7 +30,6 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
         If there is no folder of patients, the model makes no contrasts, a patient was trained on, or nothing
         could be measured.
     """
-    from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.evaluation.card import differences, measuring, patients_below, write_card_report
     from napari_mrsynth.synthesis import Engine
 
@@ -37,13 +37,11 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
         raise InputError(
             "No folder of patients was given.", hint=f"mrsynth evaluate --card {bundle} PATIENTS"
         )
-    folder = absolute(Path(bundle))
-    store = BundleStore()
-    model = store.get(str(folder) if folder.is_dir() else bundle)
+    model = bundle_of(bundle)
     card = model.card
     root = absolute(patients)
     folders = patients_below(root)
-    steps = measuring(Engine(store), model, folders, root=root, training_error=training_error)
+    steps = measuring(Engine(), model, folders, root=root, training_error=training_error)
     rows, skipped = follow(steps)
     found = differences(rows)
     paths = write_card_report(out, card, rows, found, skipped=skipped, training_error=training_error)

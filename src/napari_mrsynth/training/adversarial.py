@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from napari_mrsynth.errors import ConfigError
@@ -51,13 +50,7 @@ class AdversarialLoop(LabelledLoop):
             group["betas"] = BETAS
         return made
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip the gradients of the two sides, each by its own norm."""
-        if gradient_clip_val:
-            for side in (self.system.network, self.system.critics):
-                nn.utils.clip_grad_norm_(side.parameters(), gradient_clip_val)  # type: ignore[union-attr]
+    @property
+    def sides(self) -> tuple[nn.Module, ...]:
+        """Generators and critics."""
+        return self.system.network, self.system.critics  # type: ignore[return-value]

@@ -155,9 +155,15 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip the gradients by their norm; Lightning itself refuses to with a fused optimiser."""
+        """Clip the gradients of every side by their norm; Lightning refuses to with a fused optimiser."""
         if gradient_clip_val:
-            nn.utils.clip_grad_norm_(self.system.parameters(), gradient_clip_val)
+            for side in self.sides:
+                nn.utils.clip_grad_norm_(side.parameters(), gradient_clip_val)
+
+    @property
+    def sides(self) -> tuple[nn.Module, ...]:
+        """What learns against each other, each with gradients of its own size: here the one system."""
+        return (self.system,)
 
     @property
     def best_network(self) -> nn.Module:

@@ -11,15 +11,13 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_mrsynth.gui.compare.stage import Way
-from napari_mrsynth.gui.widgets.pieces import muted
+from napari_mrsynth.gui.widgets.pieces import muted, pick_button
 
 _WAYS = (
     (Way.SIDE, "Side by side", "Truth and predictions beside one another, with one camera"),
@@ -66,7 +64,7 @@ class WaysBar(QWidget):
         super().__init__()
         self._way = Way.SIDE
         self._values = {way: value for way, (_, _, _, value, _) in _SLIDERS.items()}
-        self.buttons = {way: _button(text, tip) for way, text, tip in _WAYS}
+        self.buttons = {way: pick_button(text, tip) for way, text, tip in _WAYS}
         self._group = QButtonGroup(self)
         for way, button in self.buttons.items():
             self._group.addButton(button)
@@ -140,14 +138,3 @@ class WaysBar(QWidget):
         whole.addLayout(grid)
         whole.addWidget(self._row)
         whole.addWidget(self.caption)
-
-
-def _button(text: str, tip: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("pick")
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setCheckable(True)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return button

@@ -204,8 +204,6 @@ def _fused(latents: Sequence[Tensor], fusion: str) -> list[Tensor]:
     mean = _total(latents) / len(latents)
     if fusion == "mean":
         return [mean]
-    if len(latents) == 2:  # both are equally far from their mean
-        return [_largest(latents), mean, (latents[0] - latents[1]).abs() / 2]
     spread = _total([(z - mean).abs() for z in latents]) / len(latents)
     return [_largest(latents), mean, spread]
 
