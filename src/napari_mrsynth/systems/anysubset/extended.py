@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_mrsynth.systems.anysubset.fusion import Fused
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 
 
@@ -52,9 +53,7 @@ class ExtendedNetwork(AnySubsetNetwork):
         """Return the key of an added output's decoder among torch modules."""
         return "own_" + contrast.replace(".", "_dot_")
 
-    def answers(
-        self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None
-    ) -> list[Tensor]:
+    def answers(self, fused: Tensor | Fused, wanted: Sequence[str] | None = None) -> list[Tensor]:
         """Return the result, after that of the voxelwise regression where there is one."""
         wanted = self.outputs if wanted is None else wanted
         shared = [contrast for contrast in wanted if contrast not in self.own]

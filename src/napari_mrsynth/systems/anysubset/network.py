@@ -8,11 +8,11 @@ version (Chartsias et al., IEEE TMI 37(3), 2018). ``encoder="unet"``, ``decoder=
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
+from napari_mrsynth.systems.anysubset.fusion import Fused, fuse, fuse_briefly, inside, parts_of, total
 from napari_mrsynth.systems.anysubset.published import ShallowDecoder, UNetEncoder
 from napari_mrsynth.systems.anysubset.residual import ResidualDecoder, ResidualEncoder
 from napari_mrsynth.systems.anysubset.transformer import SpatialTransformer
@@ -85,7 +85,7 @@ class AnySubsetNetwork(nn.Module):
                 for c in self.inputs
             }
         )
-        fused = latent * _fused_parts(fusion)
+        fused = latent * parts_of(fusion)
         if decoder == "shallow" and encoder == "unet":
             self.decoders = nn.ModuleDict(
                 {_key(c): ShallowDecoder(fused, decoder_widths[0], positive=positive) for c in self.outputs}
@@ -122,14 +122,18 @@ class AnySubsetNetwork(nn.Module):
 
         What the voxelwise regression needs is summed and comes last.
         """
-        parts = self.fused_parts(latents)
-        return torch.cat(parts, dim=1) if isinstance(parts, tuple) else parts
+        shared = fuse([self.shared(z) for z in latents], self.fusion)
+        return torch.cat([shared, self._total(latents)], dim=1) if self.summed else shared
 
-    def fused_parts(self, latents: Sequence[Tensor]) -> Tensor | tuple[Tensor, Tensor]:
-        """Return what is shared of the fused latent and, where there is such a thing, the sums apart."""
-        parts = _fused([self.shared(z) for z in latents], self.fusion)
-        shared = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return (shared, _total([z[:, -self.summed :] for z in latents])) if self.summed else shared
+    def fused_parts(self, latents: Sequence[Tensor]) -> Tensor | Fused:
+        """Return the fused latent, in parts where the network has a voxelwise regression; not for training."""
+        if not self.summed:
+            return self.fuse(latents)
+        shared = [self.shared(z) for z in latents]
+        return Fused(fuse_briefly(shared, self.fusion), self._total(latents), inside(shared))
+
+    def _total(self, latents: Sequence[Tensor]) -> Tensor:
+        return total([z[:, -self.summed :] for z in latents])
 
     def shared(self, z: Tensor) -> Tensor:
         """Return what all contrasts share of a latent: all but what the voxelwise regression needs."""
@@ -138,13 +142,13 @@ class AnySubsetNetwork(nn.Module):
         # A copy without gaps: every pass over a view with gaps takes several times as long.
         return z[:, : -self.summed].contiguous(memory_format=torch.channels_last)
 
-    def decode(self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None) -> Tensor:
+    def decode(self, fused: Tensor | Fused, wanted: Sequence[str] | None = None) -> Tensor:
         """Decode a fused latent to (B, len(wanted), H, W); all outputs, in order, where `wanted` is None."""
         made = self.answers(fused, wanted)[-1]
         return torch.relu(made) if self.positive and self.packed and not self.training else made
 
     def answers(
-        self, fused: Tensor | tuple[Tensor, Tensor], wanted: Sequence[str] | None = None
+        self, fused: Tensor | Fused, wanted: Sequence[str] | None = None
     ) -> list[Tensor]:
         """Return the result, after that of the voxelwise regression where there is one; all are trained."""
         wanted = self.outputs if wanted is None else wanted
@@ -194,33 +198,6 @@ def _encoder(
     if kind == "residual":
         return ResidualEncoder(channels, latent, widths, blocks, norm=norm, voxelwise=voxelwise)
     raise ValueError(f"encoder {kind!r} is neither 'unet' nor 'residual'")
-
-
-def _fused(latents: Sequence[Tensor], fusion: str) -> list[Tensor]:
-    if len(latents) == 1 and fusion in ("max", "mean"):
-        return [latents[0]]
-    if fusion == "max":
-        return [_largest(latents)]
-    mean = _total(latents) / len(latents)
-    if fusion == "mean":
-        return [mean]
-    spread = _total([(z - mean).abs() for z in latents]) / len(latents)
-    return [_largest(latents), mean, spread]
-
-
-def _largest(latents: Sequence[Tensor]) -> Tensor:
-    return reduce(torch.maximum, latents)
-
-
-def _total(parts: Sequence[Tensor]) -> Tensor:
-    return reduce(torch.add, parts)
-
-
-def _fused_parts(fusion: str) -> int:
-    parts = {"max": 1, "mean": 1, "max-mean-spread": 3}
-    if fusion not in parts:
-        raise ValueError(f"fusion {fusion!r} is none of {', '.join(parts)}")
-    return parts[fusion]
 
 
 def _key(contrast: str) -> str:

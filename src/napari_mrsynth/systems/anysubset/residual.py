@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_mrsynth.networks.blocks import ResidualBlock, conv3, plain_conv3
+from napari_mrsynth.systems.anysubset.fusion import Fused, inside, read
 from napari_mrsynth.systems.anysubset.voxelwise import VoxelwiseDecoder, VoxelwiseEncoder
 
 
@@ -46,7 +47,7 @@ class ResidualUNet(nn.Module):
         self.multiple = 2 ** len(widths)
         # Many channels (a fused latent) are first reduced pointwise: a 3x3 kernel on all of them costs most.
         wide = in_channels > 2 * widths[0]
-        self.stem: nn.Module = nn.Conv2d(in_channels, widths[0], 1) if wide else conv3(in_channels, widths[0])
+        self.stem = nn.Conv2d(in_channels, widths[0], 1) if wide else plain_conv3(in_channels, widths[0])
         levels = list(pairwise(widths))
         self.down = nn.ModuleList(_residuals(w, blocks, slope, norm) for w in widths)
         self.shrink = nn.ModuleList(conv3(w, v) for w, v in levels)
@@ -67,7 +68,7 @@ class ResidualUNet(nn.Module):
         masks = [mask]
         for _ in self.shrink:
             masks.append(self.pool(masks[-1]))
-        x = self.stem(x) * mask
+        x = read(self.stem, x) * mask
         skips = []
         for level, blocks in enumerate(self.down):
             for block in blocks:  # type: ignore[attr-defined]
@@ -189,22 +190,21 @@ class ResidualDecoder(nn.Module):
         """Map the packed fused latent (B, channels, H/2, W/2) to (B, outputs, H, W), float32."""
         return self.answers(z)[-1]
 
-    def answers(self, z: Tensor | tuple[Tensor, Tensor]) -> list[Tensor]:
+    def answers(self, z: Tensor | Fused) -> list[Tensor]:
         """Return the result, after the voxelwise regression's where there is one; each (B, outputs, H, W).
 
-        No gradient of the result reaches the regression. A latent in its two parts, what is shared and what
-        the regression needs, saves copies, and the regression works in the brain only.
+        No gradient of the result reaches the regression. Of a latent in parts, the regression works in the
+        brain only.
         """
-        if isinstance(z, tuple):
-            shared, total = z
+        if isinstance(z, Fused):
+            shared, total, mask = z
         else:
             shared = z[:, : self.fused].contiguous(memory_format=torch.channels_last)
-            total = z[:, self.fused :]
-        mask = (shared.detach().abs().sum(dim=1, keepdim=True) != 0).to(shared)
-        features = self.unpack(self.act((self.trunk(shared, mask) + self.skip(shared)) * mask))
+            total, mask = z[:, self.fused :], inside([shared.detach()])
+        features = self.unpack(self.act((self.trunk(shared, mask) + read(self.skip, shared)) * mask))
         if self.voxelwise is None:
             return [self._heads(features)]
-        apart = isinstance(z, tuple)
+        apart = isinstance(z, Fused)
         first = self.voxelwise.within(total, mask) if apart else self.voxelwise(self.unpack(total))
         known = first.detach()
         return [first, known + self._heads(torch.cat([features, known.to(features)], dim=1))]
