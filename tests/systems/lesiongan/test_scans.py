@@ -78,6 +78,17 @@ def test_patients_whose_contrasts_are_registered_teach_what_their_map_and_label_
     assert cost(system, 1)["paired"] < 0.6 * first
 
 
+def test_losses_that_weigh_nothing_are_left_out_and_what_only_they_need_is_not_made(monkeypatch):
+    weightless = dict.fromkeys(cost(training()).keys() - {"loss"}, 0.0)
+    system = training(drawn=2, **weightless | {"paired": 20.0, "edges": 10.0})
+    monkeypatch.setattr(system.network, "encode", lambda scan: pytest.fail("no scan's code is asked for"))
+    terms = cost(system)
+    assert terms.keys() == {"loss", "paired", "edges"}
+    torch.testing.assert_close(terms["loss"], 20 * terms["paired"] + 10 * terms["edges"])
+    terms["loss"].backward()
+    assert all(p.grad is None for p in system.critics.parameters())
+
+
 @pytest.mark.parametrize(("unpaired", "compared"), [(True, 3), (False, 9)])
 def test_translations_are_compared_with_the_patients_own_scans_where_contrasts_are_of_one_patient(
     monkeypatch, unpaired, compared
@@ -91,7 +102,7 @@ def test_translations_are_compared_with_the_patients_own_scans_where_contrasts_a
 
 
 def test_the_network_and_what_guides_it_learn_from_their_own_losses_only():
-    system = training(drawn=0, paired=1.0)
+    system = training(drawn=0, paired=1.0, edges=1.0)
     terms = cost(system)
     guides, generators = list(system.critics.parameters()), list(system.network.parameters())
     for name in GUIDES:
@@ -183,6 +194,10 @@ def test_each_loss_is_its_equation():
     assert losses.structure_loss(one, scans).item() == 0.5
     background = torch.cat([torch.ones_like(one), torch.zeros_like(one)], dim=1)
     assert losses.paired_loss([(one, half), (none, one)], background).item() == pytest.approx(0.75)
+    step = torch.zeros(1, 1, 4, 4)
+    step[..., 2:] = 1
+    assert losses.edges_loss([(step, step + 0.5)]) == 0  # brightness alone is no edge
+    assert losses.edges_loss([(step, torch.zeros_like(step))]).item() == pytest.approx((1 / 3 + 0) / 2)
 
 
 def test_a_small_lesion_counts_as_much_as_the_background():
@@ -204,6 +219,18 @@ def test_what_is_made_of_a_map_depends_on_what_lies_far_away_where_there_is_cont
         codes = [plain.encode_fused(structure, label) for structure in (torch.zeros_like(far), far)]
         assert bool((codes[0] != codes[1])[..., 8, 8].any()) == reaches, context
         assert 64 % plain.multiple == 0
+
+
+@pytest.mark.parametrize(("fine", "mixed"), [(0, False), (4, True)])
+def test_behind_the_unpacking_a_voxel_knows_its_neighbours_of_other_blocks(fine, mixed):
+    made = network(fine=fine)
+    code = made.encode(torch.rand(1, 1, 16, 16))
+    blocks: list[Tensor] = []
+    made.decoder[-1].register_forward_hook(lambda *said: blocks.append(said[2]))
+    voxel = made.decode(code, "T1w")[0, 0, 6, 6]
+    (gradient,) = torch.autograd.grad(voxel, blocks[0])
+    assert bool(gradient[0, :, 3, 3].count_nonzero() > 1) is mixed
+    assert bool(gradient[0, :, 2, 3].any()) is mixed
 
 
 def test_contrasts_differ_and_come_of_one_code():

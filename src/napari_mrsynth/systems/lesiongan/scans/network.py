@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.systems.lesiongan.layers import down, start, up
+from napari_mrsynth.systems.lesiongan.layers import down, start, unit, up
 
 LABEL_SHARE = 0.2
 """How much of the fused image is lesion label; the rest is the structural feature map."""
@@ -35,6 +35,10 @@ class ScansNetwork(nn.Module):
         far enough to tell which tissue lies between two edges. None as published.
     pack : bool
         Whether 2x2 voxels become channels first: the same image, a quarter of the work.
+    fine : int
+        Channels of a layer at full resolution behind the unpacking, which sees the unpacked scan and what it
+        was made of and adds to it. Without it the four voxels of a 2x2 block are made by four kernels that
+        know nothing of each other, and a grid shows. 0 for none, as published.
     groups : int
         Of the normalisations; 0 for instance normalisation.
     output : ``softplus`` or ``sigmoid``
@@ -65,6 +69,7 @@ class ScansNetwork(nn.Module):
         depth: int = 2,
         context: Sequence[int] = (),
         pack: bool = True,
+        fine: int = 0,
         groups: int = 8,
         output: str = "softplus",
         ceiling: float = 6.0,
@@ -93,6 +98,10 @@ class ScansNetwork(nn.Module):
         self.of_scan = nn.Sequential(*down(per_image, widths, depth, groups))
         self.join = nn.Conv2d(widths[-1] + len(self.outputs), widths[-1], 1)
         self.decoder = nn.Sequential(*up(widths, depth, per_image, groups))
+        self.fine = nn.ModuleList()
+        if fine:
+            seen = widths[0] // per_image + 1
+            self.fine.extend([*unit(seen, fine, groups=None), nn.Conv2d(fine, 1, 3, padding=1)])
         self.finish: nn.Module = nn.InstanceNorm2d(1) if output_norm else nn.Identity()
         self.bend: nn.Module = nn.Softplus() if output == "softplus" else nn.Sigmoid()
         self.ceiling = 1.0 if output == "softplus" else ceiling
@@ -112,8 +121,14 @@ class ScansNetwork(nn.Module):
         """Map a code to slices of a contrast, (B, 1, H, W) float32, not negative."""
         named = code.new_zeros(len(code), len(self.outputs), *code.shape[-2:])
         named[:, self.outputs.index(contrast)] = 1
-        made = self.decoder(self.join(torch.cat([code, named], dim=1)))
-        scan: Tensor = self.ceiling * self.bend(self.finish(self.unpack(made).float()))
+        features = self.decoder[:-1](self.join(torch.cat([code, named], dim=1)))
+        made = self.unpack(self.decoder[-1](features))
+        if len(self.fine):
+            added = torch.cat([self.unpack(features), made], dim=1)
+            for layer in self.fine:
+                added = layer(added)
+            made = made + added
+        scan: Tensor = self.ceiling * self.bend(self.finish(made.float()))
         return scan
 
 
