@@ -10,7 +10,7 @@ import typer
 from napari_mrsynth.cli._output import Report, absolute, follow
 
 if TYPE_CHECKING:
-    from napari_mrsynth.structure import StructureMap
+    from napari_mrsynth.structure import StructureMap, StructureSettings
 
 
 def structure(
@@ -82,7 +82,7 @@ def structure(
         "edge_share_of_brain": made.edge_share,
         "notes": notes,
     }
-    return Report(payload, _text(made, written, mask_written, notes))
+    return Report(payload, _text(made, settings, written, mask_written, notes))
 
 
 def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_target: Path | None) -> Report:
@@ -93,11 +93,9 @@ def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_targ
 
     drawer = RandomAnatomy(anatomy_bundle(BundleStore(), bundle))
     found = drawer.draw(seed, attempts=attempts)
-    made, brain = found.anatomy.structure_map(), found.anatomy.brain_map()
-    written = save_labels(target, made, dict(made.source.synthetic or {}))
-    mask_written = (
-        None if mask_target is None else save_labels(mask_target, brain, dict(brain.source.synthetic or {}))
-    )
+    made = found.structure_map()
+    written = save_labels(target, made.structure, made.provenance)
+    mask_written = None if mask_target is None else save_labels(mask_target, made.brain, made.provenance)
     record = found.anatomy.record
     payload = {
         "output": written,
@@ -110,8 +108,8 @@ def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_targ
         "refusals": found.refusals,
         "outline_error": record["outline_error"],
         "accepted": record["accepted"],
-        "edge_voxels": int(made.array.sum()),
-        "edge_share_of_brain": float(made.array.sum() / brain.array.sum()),
+        "edge_voxels": int(made.structure.array.sum()),
+        "edge_share_of_brain": made.edge_share,
         "notes": found.anatomy.notes,
     }
     lines = [
@@ -123,8 +121,9 @@ def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_targ
     return Report(payload, "\n".join(lines))
 
 
-def _text(made: StructureMap, written: Path, mask: Path | None, notes: list[str]) -> str:
-    settings = made.settings
+def _text(
+    made: StructureMap, settings: StructureSettings, written: Path, mask: Path | None, notes: list[str]
+) -> str:
     lines = [
         f"Structure map: {written}",
         *([f"Brain mask: {mask}"] if mask is not None else []),

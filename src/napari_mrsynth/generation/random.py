@@ -19,6 +19,7 @@ from napari_mrsynth.errors import ConfigError, InputError, LabelError
 from napari_mrsynth.generation.anatomy import Anatomy, random_slice, slice_grid
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.lesions import LabelSet, conform
+from napari_mrsynth.structure import StructureMap
 from napari_mrsynth.structure.filtering import MAX_ERROR, Drawn, outline_error
 from napari_mrsynth.synthesis.device import choose
 from napari_mrsynth.synthesis.workers import workers
@@ -49,6 +50,22 @@ class Found:
     attempts: int
     refusals: dict[str, int]
     labels: LabelVolume | None = None
+
+    @property
+    def told(self) -> str:
+        """How many were drawn, in words."""
+        seed = self.anatomy.record["seed"]
+        if self.attempts == 1:
+            return f"Seed {seed}: the first map that was drawn is taken."
+        why = ", ".join(f"{count} {reason}" for reason, count in self.refusals.items())
+        return f"Seed {seed}: {self.attempts} maps were drawn ({why})."
+
+    def structure_map(self) -> StructureMap:
+        """Return the map and its brain as they are kept and saved: on the slice's grid, marked as made."""
+        structure = self.anatomy.structure_map()
+        provenance = dict(structure.source.synthetic or {})
+        notes = (self.told, *self.anatomy.notes)
+        return StructureMap(structure, self.anatomy.brain_map(), None, provenance, notes)
 
 
 class RandomAnatomy:

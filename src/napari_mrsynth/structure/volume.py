@@ -22,7 +22,7 @@ ByteArray = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class StructureMap:
-    """A scan's map and brain mask.
+    """A scan's map and brain mask, or those that were drawn at random.
 
     Attributes
     ----------
@@ -30,7 +30,8 @@ class StructureMap:
         1 on edges, on the scan's own grid.
     brain : LabelVolume
         1 inside the (expanded) brain, on the same grid.
-    settings : StructureSettings
+    settings : StructureSettings or None
+        None for a map that was drawn.
     provenance : dict
         How it was made; plain data.
     notes : tuple of str
@@ -39,7 +40,7 @@ class StructureMap:
 
     structure: LabelVolume
     brain: LabelVolume
-    settings: StructureSettings
+    settings: StructureSettings | None
     provenance: dict[str, Any]
     notes: tuple[str, ...] = ()
 

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from lesion_models import lesion_models
+from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.gui.questions import Placement
@@ -49,11 +52,11 @@ def scan():
 
 @pytest.fixture
 def make(qtbot, viewer):
-    def build(*images, executor=None, answers=None) -> StructureDock:
+    def build(*images, executor=None, answers=None, store=None) -> StructureDock:
         for image in images:
             data, attributes, kind = layer_tuple(image)
             getattr(viewer, f"add_{kind}")(data, **attributes)
-        dock = StructureDock(viewer, StructureSession(executor), answers or Answers())
+        dock = StructureDock(viewer, StructureSession(executor, store), answers or Answers())
         qtbot.addWidget(dock)
         return dock
 
@@ -255,6 +258,47 @@ def test_the_map_of_a_synthetic_scan_is_marked_as_such(make, viewer, scan):
     viewer.layers["FLAIR (synthetic)"].visible = False
     assert viewer.layers[name].visible
     assert viewer.canvas.overlays["mrsynth_warning"].visible
+
+
+def test_a_map_is_drawn_from_a_seed_without_any_scan_marked_shown_and_saved(make, viewer, tmp_path):
+    answers = Answers(tmp_path / "drawn.nii.gz")
+    dock = make(store=lesion_models(tmp_path / "models", "anatomy"), answers=answers)
+    dock.panel.brain.setChecked(True)
+    dock.panel.seed.setValue(7)
+    dock.panel.draw.click()
+    assert dock.session.status.state is State.DONE
+    assert "Seed 7" in dock.session.status.hint
+    wanted = RandomAnatomy(anatomy_bundle(BundleStore([tmp_path / "models"]))).draw(7)
+    drawn = next(layer for layer in viewer.layers if layer.name.startswith("structure map of random7"))
+    np.testing.assert_array_equal(drawn.data, wanted.anatomy.structure_map().display)
+    assert any(layer.name.startswith("brain of random7") for layer in viewer.layers)
+    assert viewer.canvas.overlays["mrsynth_warning"].visible
+    dock.run.save.click()
+    saved = read_image(tmp_path / "drawn.nii.gz", kind="labels")
+    np.testing.assert_array_equal(saved.display, drawn.data)
+    assert saved.source.synthetic is not None
+
+
+def test_a_drawn_map_is_gone_to_and_the_one_before_it_hidden(make, viewer, scan, tmp_path):
+    dock = make(scan, store=lesion_models(tmp_path, "anatomy"))
+    scene.look_at(viewer, scene.Plane.CORONAL)
+    viewer.dims.set_point(0, 30.0)
+    for seed in (1, 2):
+        dock.panel.seed.setValue(seed)
+        dock.panel.draw.click()
+        assert scene.slice_on(viewer, dock.session.made.structure.grid) == 0
+    shown = [layer.name for layer in viewer.layers if "random" in layer.name and layer.visible]
+    assert len(shown) == 1
+    assert "random2" in shown[0]
+    dock.panel.beta.setValue(0.02)
+    assert dock.session.volume is not None
+
+
+def test_without_a_model_that_draws_the_dock_says_so(make, tmp_path):
+    dock = make(store=BundleStore([tmp_path]))
+    dock.panel.draw.click()
+    assert dock.session.status.state is State.FAILED
+    assert "draws random anatomy" in dock.session.status.message
 
 
 def test_a_slab_lies_where_its_slice_lies():

@@ -72,6 +72,13 @@ class StructureLayers:
         self._preview(_BRAIN, brain, plane, BRAIN_COLOUR, 0.3)
         self._preview(_EDGES, plane.structure, plane, EDGE_COLOUR, 0.9)
 
+    def go_to(self, grid: Grid) -> None:
+        """Show the middle axial slice of a grid."""
+        scene.look_at(self.viewer, scene.Plane.AXIAL)
+        shown = grid.display
+        height_mm = shown.affine.apply((np.array(shown.shape) - 1) / 2)[2]
+        self.viewer.dims.set_point(self.viewer.dims.ndim - 3, float(height_mm))
+
     def hide_previews(self) -> None:
         """Hide the preview layers until the next preview: removing a layer takes napari most of a second."""
         for layer in self._previews.values():
@@ -86,8 +93,10 @@ class StructureLayers:
     def keep(self, made: StructureMap, *, with_brain: bool) -> Layer:
         """Add a whole map (and its brain mask) as layers of the user's; return the map's.
 
-        The preview's layers become them: cheaper than other layers.
+        The preview's layers become them: cheaper than other layers. Maps kept before are hidden.
         """
+        for layer in self._kept:
+            layer.visible = False
         self._kept = []
         if with_brain:
             self._kept.append(self._grown(_BRAIN, made.brain, BRAIN_COLOUR, 0.3))

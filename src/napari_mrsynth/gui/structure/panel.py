@@ -1,11 +1,11 @@
-"""What the user sets in the “Structure maps” dock: scan, lesions, threshold, blur, expansion, overlay."""
+"""What the user sets in the “Structure maps” dock: scan, lesions, sliders, overlay, seed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider, QLabeledSlider
 
 from napari_mrsynth.gui.widgets.pieces import fill_combo, heading, muted, narrow_combo
@@ -23,6 +23,7 @@ class StructurePanel(QWidget):
     blur_chosen = Signal(float)
     expand_chosen = Signal(int)
     brain_chosen = Signal(bool)
+    draw_asked = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +42,13 @@ class StructurePanel(QWidget):
         self.brain = QCheckBox("Show the brain mask")
         self.brain.setToolTip("Lay the expanded brain over the scan, and keep it with the map")
         self.share = muted()
+        self.draw = QPushButton("Draw a random map")
+        self.draw.setToolTip("Draw one axial slice of a brain that belongs to nobody, as a layer")
+        self.seed = QSpinBox()
+        self.seed.setRange(0, 999_999)
+        self.seed.setPrefix("seed ")
+        self.seed.setAccessibleName("Seed")
+        self.seed.setToolTip("The same seed and model draw the same map")
         self._contrast: str | None = None
         self._lay_out()
         self.scan.activated.connect(lambda _: self.scan_chosen.emit(self.scan.currentData() or ""))
@@ -50,6 +58,7 @@ class StructurePanel(QWidget):
         self.expand.valueChanged.connect(self.expand_chosen)
         self.usual.clicked.connect(lambda: self.beta_chosen.emit(default_beta(self._contrast)))
         self.brain.toggled.connect(self.brain_chosen)
+        self.draw.clicked.connect(lambda: self.draw_asked.emit(self.seed.value()))
 
     def offer(self, scans: Sequence[str], labels: Sequence[str], scan: str, lesions: str) -> None:
         """List the layers there are, and show which are chosen; empty for none."""
@@ -74,7 +83,7 @@ class StructurePanel(QWidget):
 
     def enable(self, on: bool) -> None:
         """Let the user change things, or not."""
-        for widget in (self.scan, self.beta, self.blur, self.expand):
+        for widget in (self.scan, self.beta, self.blur, self.expand, self.draw, self.seed):
             widget.setEnabled(on)
 
     def show_share(self, share: float | None) -> None:
@@ -95,6 +104,9 @@ class StructurePanel(QWidget):
         last = QHBoxLayout()
         last.addWidget(self.brain, 1)
         last.addWidget(self.usual)
+        random = QHBoxLayout()
+        random.addWidget(self.draw, 1)
+        random.addWidget(self.seed)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(6)
@@ -104,6 +116,8 @@ class StructurePanel(QWidget):
         whole.addLayout(sliders)
         whole.addLayout(last)
         whole.addWidget(self.share)
+        whole.addWidget(heading("From nobody"))
+        whole.addLayout(random)
 
 
 def _slider(tip: str, limits: tuple[float, float], decimals: int, step: float) -> QLabeledDoubleSlider:

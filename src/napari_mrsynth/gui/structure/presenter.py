@@ -71,6 +71,7 @@ class StructurePresenter:
             (panel.beta_chosen, lambda value: session.tune(beta=value)),
             (panel.blur_chosen, lambda value: session.tune(blur_mm=value)),
             (panel.expand_chosen, lambda value: session.tune(expand=value)),
+            (panel.draw_asked, session.draw),
             (run.run_asked, session.keep),
             (run.cancel_asked, session.cancel),
             (run.save_asked, self._save),
@@ -210,7 +211,10 @@ class StructurePresenter:
 
     def _show_map(self, made: StructureMap) -> None:
         self._rest()  # the kept map is not covered by its own preview
-        self.layers.keep(made, with_brain=self._dock.panel.brain.isChecked())
+        kept = self.layers.keep(made, with_brain=self._dock.panel.brain.isChecked())
+        if made.settings is None:  # one slice of its own, wherever the viewer was
+            self.layers.go_to(made.structure.grid)
+            self._viewer.layers.selection.active = kept
 
     # ------------------------------------------------------------------ what the viewer says
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from napari_mrsynth.session.job import Cancelled, Executor, Failed, ImmediateExe
 from napari_mrsynth.session.runner import Runner
 from napari_mrsynth.session.work import simply
 from napari_mrsynth.structure import StructureMap, StructureSettings, default_beta, map_plane, map_volume
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import BundleStore
 
 T = TypeVar("T")
 
@@ -64,6 +67,8 @@ class StructureSession:
     ----------
     executor : Executor, optional
         Where work runs; the caller's thread if not given.
+    store : BundleStore, optional
+        Where the model that draws maps is looked for; the installed ones if not given.
     """
 
     choice_changed: ClassVar[Signal] = Signal()
@@ -72,13 +77,14 @@ class StructureSession:
     preview_failed: ClassVar[Signal] = Signal()
     map_made: ClassVar[Signal] = Signal(StructureMap)
 
-    def __init__(self, executor: Executor | None = None) -> None:
+    def __init__(self, executor: Executor | None = None, store: BundleStore | None = None) -> None:
         self.volume: Volume | None = None
         self.lesions: LabelVolume | None = None
         self.settings = StructureSettings()
         self.made: StructureMap | None = None
         self.status = _EMPTY
         self._notes: tuple[str, ...] = ()
+        self._store = store
         self._runner = Runner(executor or ImmediateExecutor(), self._say)
 
     @property
@@ -139,12 +145,31 @@ class StructureSession:
             f"Structure map of {name} …", lambda: map_volume(volume, settings, lesions), self._show_made
         )
 
+    def draw(self, seed: int) -> None:
+        """Draw a map at random; no scan is needed.
+
+        Raises
+        ------
+        BundleError
+            If no model that draws is installed.
+        """
+        self._refuse_while_busy("draw a map")
+        from napari_mrsynth.bundles import BundleStore
+        from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
+
+        drawer = RandomAnatomy(anatomy_bundle(self._store or BundleStore()))
+        self._start(
+            f"Drawing a map with seed {seed} …",
+            lambda: simply(lambda: drawer.draw(seed).structure_map()),
+            self._show_made,
+        )
+
     def save(self, path: Path) -> None:
         """Write the map that was kept last."""
         self._refuse_while_busy("save")
         made = self.made
         if made is None:
-            raise InputError("There is no map to save.", hint="Press Keep as layer first.")
+            raise InputError("There is no map to save.", hint="Keep one as a layer, or draw one, first.")
 
         def write() -> Path:
             from napari_mrsynth.structure.saving import save_labels
@@ -192,7 +217,8 @@ class StructureSession:
         self.made = made
         self.map_made.emit(made)
         message = f"Kept “{made.structure.name}”: {made.edge_share:.0%} of the brain is edge."
-        self._say(Status(State.DONE, message, " ".join((*self._notes, *made.notes))))
+        notes = made.notes if made.settings is None else (*self._notes, *made.notes)
+        self._say(Status(State.DONE, message, " ".join(notes)))
 
     def _show_saved(self, path: Path) -> None:
         self._say(
