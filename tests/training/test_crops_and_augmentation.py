@@ -12,7 +12,7 @@ import torch
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.config import AugmentConfig
-from napari_mrsynth.training.crops import Crops, share
+from napari_mrsynth.training.crops import Crops, share, usable_slices
 from napari_mrsynth.training.prepared import Prepared
 
 
@@ -48,6 +48,13 @@ def test_the_middle_plane_is_the_one_the_mask_belongs_to_and_its_neighbours_lie_
         below, above = depth[0][inside], depth[2][inside]
         assert set((plane - below).unique().tolist()) <= {1.0, float(plane[0])}  # 0 beyond the brain
         assert set((above - plane).unique().tolist()) <= {1.0, -float(plane[0])}
+
+
+def test_slices_with_little_brain_can_be_left_out(patient):
+    patient.mask[:, 5:] &= np.arange(20)[:, None, None] < 12
+    assert usable_slices(patient).tolist() == [*range(3, 12)]
+    patient.mask[3, 20:] = False
+    assert usable_slices(patient, 0.6).tolist() == [*range(4, 12)]
 
 
 def test_a_crop_larger_than_the_volume_is_padded_with_background(patient):

@@ -91,10 +91,10 @@ class Crops(Dataset[dict[str, Tensor]]):
         return np.asarray(self.patients[which].volumes[:, *where], dtype=np.float32)
 
 
-def usable_slices(patient: Prepared) -> NDArray[np.intp]:
-    """Return the axial slices that show enough brain to be drawn."""
+def usable_slices(patient: Prepared, least: float = 0.0) -> NDArray[np.intp]:
+    """Return the axial slices that show enough brain to be drawn, and `least` of the largest slice's."""
     areas = patient.mask.sum(axis=(1, 2))
-    return np.flatnonzero(areas >= max(1, min(SMALLEST_SLICE, areas.max() // 10)))
+    return np.flatnonzero(areas >= max(1, min(SMALLEST_SLICE, areas.max() // 10), least * areas.max()))
 
 
 def _window(centre: int, size: int, crop: int) -> tuple[int, int, tuple[int, int]]:

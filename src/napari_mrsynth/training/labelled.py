@@ -12,7 +12,7 @@ from torch import nn
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.training.artefacts import Artefacts
 from napari_mrsynth.training.config import TrainConfig
-from napari_mrsynth.training.crops import Crops
+from napari_mrsynth.training.crops import Crops, usable_slices
 from napari_mrsynth.training.module import Loop
 from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.validation import HeldOutCheck
@@ -29,6 +29,8 @@ class LabelledCrops(Crops):
         Their numbers, in the order of the indicators.
     focus : float
         Share of the crops centred on a lesion voxel, drawn evenly over the patient's slices with a lesion.
+    least : float
+        The other crops are of slices that show at least this share of their patient's largest slice's brain.
     count, crop, neighbours, seed, artefacts
         As for :class:`Crops`.
     """
@@ -44,9 +46,11 @@ class LabelledCrops(Crops):
         *,
         classes: Sequence[int],
         focus: float,
+        least: float = 0.0,
     ) -> None:
         super().__init__(patients, count, crop, neighbours, seed, artefacts)
         self.classes, self.focus = tuple(classes), focus
+        self._slices = [usable_slices(patient, least) for patient in self.patients]
         self._lesions = [lesions_of(patient, self.classes) for patient in self.patients]
         self._marked = [np.flatnonzero(lesions.any(axis=(1, 2))) for lesions in self._lesions]
 
@@ -108,6 +112,7 @@ class LabelledLoop(Loop):
             self.artefacts,
             classes=self.system.classes,  # type: ignore[arg-type]
             focus=float(self.system.focus),  # type: ignore[arg-type]
+            least=float(getattr(self.system, "least", 0.0)),
         )
 
 

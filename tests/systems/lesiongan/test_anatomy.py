@@ -12,7 +12,7 @@ from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.lesiongan.adversarial import held, straight_through
 from napari_mrsynth.systems.lesiongan.anatomy import objective as losses
 from napari_mrsynth.systems.lesiongan.anatomy.module import AnatomyTraining
-from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, drawn_code
+from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, MapCritic, drawn_code
 from napari_mrsynth.systems.lesiongan.anatomy.predictor import AnatomyPredictor
 
 SPEC = {"name": "anatomy", "inputs": ["T1w", "FLAIR"], "size": [32, 32], "code": 8, "squeeze": 4}
@@ -92,6 +92,19 @@ def test_a_held_critic_says_what_a_learning_one_says():
     assert shown.grad is not None
 
 
+def test_the_map_critic_judges_patches_by_what_is_near_and_the_whole_by_everything():
+    torch.manual_seed(0)
+    critic = MapCritic()
+    shown = torch.rand(1, 1, 192, 192, requires_grad=True)
+    scores = critic(shown)
+    assert scores.shape == (1, 2, 12, 12)
+    seen = []
+    for part in (0, 1):
+        (slope,) = torch.autograd.grad(scores[0, part, 0, 0], shown, retain_graph=True)
+        seen.append(int(slope[0, 0].abs().sum(dim=1).nonzero().max()))
+    assert seen[0] < 64 < 96 < seen[1]
+
+
 def test_the_critic_is_shown_black_and_white_and_the_probability_gets_the_gradient():
     probability = torch.tensor([0.2, 0.7], requires_grad=True)
     shown = straight_through(probability)
@@ -119,6 +132,10 @@ def test_each_loss_is_its_equation():
     mean, log_variance = torch.full((3, 8), 2.0), torch.full((3, 8), 2 * np.log(3.0))
     assert losses.normal_loss(mean, log_variance).item() == pytest.approx(4 + 4, rel=1e-5)
     assert losses.normal_loss(torch.zeros(3, 8), torch.zeros(3, 8)) == 0
+    assert losses.divergence_loss(mean, log_variance).item() == pytest.approx(
+        (4 + 9 - 1 - np.log(9.0)) / 2, rel=1e-5
+    )
+    assert losses.divergence_loss(torch.zeros(3, 8), torch.zeros(3, 8)) == 0
     difference, beyond = losses.reconstruction_losses(one, half, half)
     assert (difference.item(), beyond.item()) == (0.25, 0.0625)
     same, overlap = losses.mask_losses(half, one, none, structure=half, rebuilt=one, drawn=one)

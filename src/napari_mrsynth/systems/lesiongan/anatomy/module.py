@@ -51,6 +51,7 @@ class AnatomyTraining(nn.Module):
         self.classes = tuple(int(value) for value in weights.pop("classes", (1, 2, 4)))
         self.network, self.contrasts = built, tuple(contrasts)
         self.objective = losses.Objective(**weights)
+        self.least = self.objective.least
         self.critics = Critics(built.code)
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
@@ -86,7 +87,7 @@ class AnatomyTraining(nn.Module):
             held(self.critics.code, code), held(self.critics.map, shown)
         )
         mask_difference, mask_overlap = losses.mask_losses(
-            background, self.network.mask(structure), self.network.mask(drawn), structure, rebuilt, drawn
+            background, self.network.mask(structure), self.network.mask(shown), structure, rebuilt, drawn
         )
         terms = {
             "code_critic": losses.code_critic_loss(
@@ -98,6 +99,7 @@ class AnatomyTraining(nn.Module):
             "code_adversarial": of_codes,
             "map_adversarial": of_maps,
             "normal": losses.normal_loss(mean, log_variance),
+            "divergence": losses.divergence_loss(mean, log_variance),
             "reconstruction": difference,
             "outside": beyond + mask_overlap,
             "mask": mask_difference,

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
-from napari_mrsynth.systems.lesiongan.layers import SLOPE, down, start, up
+from napari_mrsynth.systems.lesiongan.layers import SLOPE, down, start, unit, up
 
 
 class AnatomyNetwork(nn.Module):
@@ -110,6 +111,34 @@ class AnatomyNetwork(nn.Module):
         return made.sigmoid()
 
 
+class MapCritic(nn.Module):
+    """Judges a map twice: patch by patch, and as a whole, which patches cannot know.
+
+    Parameters
+    ----------
+    near : sequence of int
+        Channels per level, from 1/2 of the resolution on, at whose end patches are judged.
+    far : sequence of int
+        Channels of the levels after them, at whose end the whole is.
+    """
+
+    def __init__(self, near: Sequence[int] = (16, 32, 64, 96), far: Sequence[int] = (96, 128)) -> None:
+        super().__init__()
+        self.near = nn.Sequential(nn.PixelUnshuffle(2), *down(4, near, 1, None))
+        strides = zip([near[-1], *far], far, strict=False)
+        self.far = nn.Sequential(
+            *[layer for before, after in strides for layer in unit(before, after, stride=2, groups=None)]
+        )
+        self.patch, self.whole = nn.Conv2d(near[-1], 1, 3, padding=1), nn.Conv2d(far[-1], 1, 3, padding=1)
+
+    def forward(self, structure: Tensor) -> Tensor:
+        """Map (B, 1, H, W) to scores (B, 2, h, w): of the patches, and of the whole, spread over as many."""
+        features = self.near(structure)
+        patches = self.patch(features)
+        whole = self.whole(self.far(features))
+        return torch.cat([patches, interpolate(whole, size=patches.shape[-2:])], dim=1)
+
+
 class Critics(nn.Module):
     """The two that judge: one maps, one codes. They are not part of what is exported.
 
@@ -117,19 +146,13 @@ class Critics(nn.Module):
     ----------
     code : int
         Numbers in the code.
-    widths : sequence of int
-        Channels per level of the map critic, which judges patches.
     hidden : int
         Units of each of the code critic's two hidden layers.
     """
 
-    def __init__(self, code: int, widths: Sequence[int] = (16, 32, 64, 96), hidden: int = 256) -> None:
+    def __init__(self, code: int, hidden: int = 256) -> None:
         super().__init__()
-        self.map = nn.Sequential(
-            nn.PixelUnshuffle(2),
-            *down(4, widths, 1, None),
-            nn.Conv2d(widths[-1], 1, 3, padding=1),
-        )
+        self.map = MapCritic()
         self.code = nn.Sequential(
             nn.Linear(code, hidden),
             nn.LeakyReLU(SLOPE),

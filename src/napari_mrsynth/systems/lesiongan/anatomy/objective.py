@@ -30,6 +30,8 @@ class Objective:
         Of its second term.
     normal : float
         Of :func:`normal_loss`.
+    divergence : float
+        Of :func:`divergence_loss`; 0 is published.
     reconstruction : float
         Of the first term of :func:`reconstruction_losses`.
     outside : float
@@ -40,6 +42,9 @@ class Objective:
         How many times more an edge's voxel counts in the reconstruction than any other.
     expand : int
         Voxels by which the brain's box grows in the mask (algorithm 2).
+    least : float
+        Slices that show less brain than this share of their patient's largest are not learnt from; as
+        published, those near the crown and the base.
     """
 
     code_critic: float = 1.0
@@ -47,11 +52,13 @@ class Objective:
     code_adversarial: float = 0.1
     map_adversarial: float = 0.1
     normal: float = 0.1
+    divergence: float = 0.0
     reconstruction: float = 50.0
     outside: float = 5.0
     mask: float = 25.0
     edge: float = 1.0
     expand: int = 5
+    least: float = 0.0
 
 
 def code_critic_loss(normal: Tensor, encoded: Tensor) -> Tensor:
@@ -77,6 +84,16 @@ def normal_loss(mean: Tensor, log_variance: Tensor) -> Tensor:
     """
     spread = torch.exp(0.5 * log_variance)
     return mean.mean().square() + (spread.mean() - 1).square()
+
+
+def divergence_loss(mean: Tensor, log_variance: Tensor) -> Tensor:
+    r"""Return :math:`\frac12(\mu^2 + \sigma^2 - 1 - \log\sigma^2)`, Kullback and Leibler's, per number.
+
+    The published losses say nothing of a single number of the code: its mean may lie anywhere as long as the
+    others' make up for it, and a critic of few codes at a time finds that out slowly. Drawn codes then lie
+    where no map was ever encoded.
+    """
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
 
 
 def reconstruction_losses(
