@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bad.models import tiny_model
-from lesion_models import lesion_models
+from lesion_models import CONTRASTS, lesion_models
 from napari_mrsynth.bundles import Bundle, save_bundle
 from napari_mrsynth.cli import main
 from napari_mrsynth.errors import InputError
@@ -68,18 +69,54 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
     assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
 
 
-def test_a_lesion_generators_translation_is_measured_and_the_page_says_what_is_not(
-    patients, tmp_path, capsys
-):
-    store = lesion_models(tmp_path / "models", "scans", spacing_mm=10.0)
-    code, found = card_of(store.get("scans-tumour"), patients, tmp_path, capsys)
-    assert code == 0
+def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tmp_path, capsys, monkeypatch):
+    root = tmp_path / "patients"
+    for name in ("p1", "p2"):
+        study = brain_study(CONTRASTS, shape=(16, 18, 14), spacing=(10,) * 3, lesion=True, name=name)
+        patient_folder(root / name, study)
+    store = lesion_models(tmp_path / "models", "scans", "segmenter", spacing_mm=10.0)
+    monkeypatch.setattr("napari_mrsynth.bundles.BundleStore", lambda: store)
+    code, found = card_of(store.get("scans-tumour"), root, tmp_path, capsys, "--on-card")
+    assert code == 0, found
     tasks = {(t["inputs"], t["target"]) for t in found["tasks"] if t["region"] == "brain"}
     assert {("T1w", "FLAIR"), ("FLAIR", "T1w"), ("T1w+T2w", "FLAIR")} <= tasks
     assert {t["region"] for t in found["tasks"]} == {"brain", "healthy", "lesion"}
-    page = (tmp_path / "out" / "evaluation-scans-tumour.md").read_text()
-    assert "from one scan at a time" in page
-    assert "painted lesions, its other use, are not measured" in page
+    assert "from one scan at a time" in (tmp_path / "out" / "evaluation-scans-tumour.md").read_text()
+    sets = {(each["patient"], each["lesion"], each["kind"]) for each in found["painted"]}
+    assert sets == {(a, b, "made") for a in ("p1", "p2") for b in ("p1", "p2")} | {
+        ("p1", "p1", "real"),
+        ("p2", "p2", "real"),
+    }
+    for each in found["painted"]:
+        assert set(each["dice"]) == {"label-1", "label-2", "label-4", "lesion"}
+        assert len(each["apart_mean"]) == 6
+        assert set(each["structure_f1"]) == (set(CONTRASTS) if each["kind"] == "made" else set())
+    page = (tmp_path / "out" / "painted-scans-tumour.md").read_text()
+    assert "nothing is filtered" in page
+    assert "| p1 | p2 | made |" in page
+    card = Bundle.open(tmp_path / "models" / "scans-tumour").card
+    assert card.weights_sha256 == found["weights_sha256"]
+    assert card.results["painted"]["Dice of lesion"] == pytest.approx(
+        np.mean([each["dice"]["lesion"] for each in found["painted"] if each["kind"] == "made"]), abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "why"),
+    [
+        (("scans", "segmenter"), "No lesion could be painted: p1: it has no T1ce"),
+        (("scans",), "No model that finds the lesions of tumour is installed"),
+    ],
+)
+def test_where_lesions_cannot_be_painted_or_judged_the_translation_is_measured_alone(
+    patients, tmp_path, capsys, monkeypatch, installed, why
+):
+    store = lesion_models(tmp_path / "models", *installed, spacing_mm=10.0)
+    monkeypatch.setattr("napari_mrsynth.bundles.BundleStore", lambda: store)
+    arguments = ["evaluate", "--card", str(store.get("scans-tumour").folder), str(patients)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert f"painted lesions were not measured: {why}" in capsys.readouterr().out
+    assert not list((tmp_path / "out").glob("painted*"))
 
 
 @pytest.mark.parametrize("kind", ["segmenter", "anatomy"])

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_mrsynth.cli._options import bundle_of
 from napari_mrsynth.cli._output import Report, absolute, follow, left_out, table
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import BundleError, InputError
+
+if TYPE_CHECKING:
+    from napari_mrsynth.bundles import Bundle
 
 
-def measure_card(bundle: str, patients: Path | None, out: Path, *, training_error: bool) -> Report:
-    """Measure a model and write page, figure and rows.
+def measure_card(
+    bundle: str, patients: Path | None, out: Path, *, training_error: bool, on_card: bool = False
+) -> Report:
+    """Measure a model and write page, figure and rows; of a lesion generator what it paints as well.
 
     Parameters
     ----------
@@ -23,6 +29,8 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
         Where the files go.
     training_error : bool
         Whether patients the model was trained on may be measured.
+    on_card : bool
+        Whether a lesion generator's figures are written on its card.
 
     Raises
     ------
@@ -65,9 +73,51 @@ def measure_card(bundle: str, patients: Path | None, out: Path, *, training_erro
         )
     ]
     lines += left_out(skipped)
+    if card.system == "lesion-scans":
+        try:
+            more = _painted(model, folders, root, out, training_error=training_error, on_card=on_card)
+        except (BundleError, InputError) as error:
+            payload["painted"] = []
+            lines.append(f"Note: painted lesions were not measured: {error.message}")
+        else:
+            paths |= more.payload["files"]
+            payload |= {**more.payload, "files": paths}
+            lines.append(more.text)
     lines += [f"{what}: {path}" for what, path in paths.items()]
     return Report(payload, "\n".join(lines))
 
 
 def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
+
+
+def _painted(
+    bundle: Bundle, folders: list[Path], root: Path, out: Path, *, training_error: bool, on_card: bool
+) -> Report:
+    """Measure the lesions that a generator paints, where a segmenter of its disease is installed."""
+    from dataclasses import replace
+
+    from napari_mrsynth.bundles import BundleStore, save_bundle
+    from napari_mrsynth.generation import LesionCheck, LesionMaker, disease_of, segmenter_bundle
+    from napari_mrsynth.generation.measured import measuring, results_of, write_painted_report
+
+    classes = disease_of(bundle.card)
+    judge = segmenter_bundle(BundleStore(), classes)
+    steps = measuring(LesionMaker(bundle), LesionCheck(judge), classes, folders, root=root)
+    scores, pictured, skipped = follow(steps)
+    files = write_painted_report(
+        out, bundle.card, judge.card, scores, pictured, skipped=skipped, training_error=training_error
+    )
+    command = f"mrsynth evaluate --card {bundle.card.id} PATIENTS"
+    found = results_of(scores, judge.card, command)
+    if on_card:
+        card = replace(bundle.card, results={**bundle.card.results, **found})
+        save_bundle(bundle.folder, card, bundle.state())
+    rows = [(name, f"{value:.4f}") for name, value in found["painted"].items()]
+    payload = {
+        "painted": [asdict(score) for score in scores],
+        "painted_skipped": [{"patient": name, "reason": reason} for name, reason in skipped],
+        "segmenter": judge.card.id,
+        "files": files,
+    }
+    return Report(payload, "\n".join([table(rows, ("painted lesions, mean", "")), *left_out(skipped)]))

@@ -67,6 +67,9 @@ def evaluate(
     training_error: Annotated[
         bool, typer.Option("--training-error", help="With --card: the model may have seen these patients.")
     ] = False,
+    on_card: Annotated[
+        bool, typer.Option("--on-card", help="With --card, of a lesion generator: figures onto its card.")
+    ] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="With --card: where page, figure and rows go.")
     ] = Path(),
@@ -76,7 +79,7 @@ def evaluate(
     from napari_mrsynth.evaluation.folders import FilePair, pair_folders
 
     if card is not None:
-        return measure_card(card, patients, absolute(out), training_error=training_error)
+        return measure_card(card, patients, absolute(out), training_error=training_error, on_card=on_card)
     if pred is None or truth is None or patients is not None:
         raise InputError(
             "Nothing to compare was given.",

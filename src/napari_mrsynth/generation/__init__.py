@@ -7,7 +7,12 @@ from napari_mrsynth.generation.anatomy import Anatomy, patient_anatomy, random_s
 from napari_mrsynth.generation.check import Check, LesionCheck
 from napari_mrsynth.generation.into import BLEND_MM, paint_into
 from napari_mrsynth.generation.maker import LesionMaker
-from napari_mrsynth.generation.models import anatomy_bundle, generator_bundle, segmenter_bundle
+from napari_mrsynth.generation.models import (
+    anatomy_bundle,
+    disease_of,
+    generator_bundle,
+    segmenter_bundle,
+)
 from napari_mrsynth.generation.painted import Painted, paint_on, paint_slice
 from napari_mrsynth.generation.random import RandomAnatomy
 from napari_mrsynth.generation.result import Generated
@@ -22,6 +27,7 @@ __all__ = [
     "Painted",
     "RandomAnatomy",
     "anatomy_bundle",
+    "disease_of",
     "generator_bundle",
     "paint_into",
     "paint_on",

@@ -62,6 +62,23 @@ def classes_of(card: Card) -> frozenset[int]:
     return frozenset(int(value) for value in card.network.get("classes", ()))
 
 
+def disease_of(card: Card) -> LabelSet:
+    """Return the disease whose lesions a generator or a segmenter knows.
+
+    Raises
+    ------
+    BundleError
+        If its classes are those of no known disease.
+    """
+    for classes in LABEL_SETS.values():
+        if classes_of(card) == classes.values and _may_be_of(card, classes):
+            return classes
+    raise BundleError(
+        f"The classes of {card.id!r}, {sorted(classes_of(card))}, are those of no disease that is known.",
+        hint=f"Known: {'; '.join(f'{each.title} {each.described()}' for each in LABEL_SETS.values())}.",
+    )
+
+
 def _for_disease(
     store: BundleStore, system: str, what: str, classes: LabelSet, identity: str | None
 ) -> Bundle:

@@ -101,7 +101,8 @@ def _of_the_system(card: Card) -> list[str]:
         return []
     return [
         "- The model translates: it learnt to make contrasts from one scan at a time; of several, the codes "
-        "are averaged. Scans of painted lesions, its other use, are not measured here: they have no truth."
+        "are averaged. Scans of painted lesions, its other use, have no truth: what is measured of them is in "
+        f"`painted-{card.id}.md`."
     ]
 
 

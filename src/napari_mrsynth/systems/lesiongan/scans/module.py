@@ -65,8 +65,8 @@ class _Real:
 class _Made:
     """Scans made of a map and a label, by contrast, and translated, when first asked for.
 
-    Pairs are (from, to). `own_structure` lacks the edges within the crop's own lesion, `structure` those within
-    `label` too.
+    Pairs are (from, to). `own_structure` lacks the edges within the crop's own lesion, `structure` those
+    within `label` too.
     """
 
     def __init__(
