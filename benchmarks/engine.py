@@ -3,7 +3,8 @@
     python benchmarks/engine.py DATA_OR_SAMPLE [--bundle ID]
 
 DATA_OR_SAMPLE is a patient's folder, or ``sample`` for the digital brain. *Plainly* is float32, contiguous
-memory, the whole field of view, batches of 8 slices, torch.no_grad, on as many threads as the engine has.
+memory, the whole field of view, batches of 8 slices, torch.no_grad, on as many threads as the engine has. A
+toggle, the last input switched off or on again, is compared with the same request from scratch, by medians.
 Printed are seconds, ratios and the bars they are held to, with the processor's time beside the clock's: where
 other programs hold the cores, the clock tells about them too.
 """
@@ -34,6 +35,9 @@ from napari_mrsynth.systems import load_predictor
 
 PLAIN_BATCH = 8
 
+ANEW = 3
+"""Times a whole volume is made from scratch, to compare a toggle with."""
+
 
 def main() -> None:
     args = _arguments()
@@ -49,7 +53,10 @@ def main() -> None:
 
     scratch, scratch_s, scratch_cpu = timed(lambda: finish(engine, study, request))
     toggled = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision=args.precision)
-    _, toggle_s, toggle_cpu = timed(lambda: finish(engine, study, toggled))
+    off, on = [], []
+    for _ in range(args.toggles):
+        off.append(timed(lambda: finish(engine, study, toggled))[1:])
+        on.append(timed(lambda: finish(engine, study, request))[1:])
     redraws = []
     for turn in range(args.redraws):
         which = toggled if turn % 2 else request
@@ -60,9 +67,12 @@ def main() -> None:
     brain = study.grid.as_display(study.mask.array)
     made = scratch.outputs[args.want].display[brain]
     apart = float(np.linalg.norm(made - plain[brain]) / np.linalg.norm(plain[brain]))
-    fresh = Request((args.want,), used[:-1], bundle=card.id, device="cpu", precision=args.precision)
-    engine.cache.clear()
-    _, fewer_s, fewer_cpu = timed(lambda: finish(engine, study, fresh))
+    anew: dict[str, list[tuple[float, float]]] = {"off": [], "on": []}
+    for _ in range(ANEW):
+        for way, asked in (("off", toggled), ("on", request)):
+            engine.cache.clear()
+            anew[way].append(timed(lambda asked=asked: finish(engine, study, asked))[1:])
+    toggles = {way: ratios(anew[way], found) for way, found in (("off", off), ("on", on))}
     report = {
         "patient": study.name,
         "shape": study.grid.shape,
@@ -82,10 +92,12 @@ def main() -> None:
         "relative_l2_percent": 100 * apart,
         "redraw_median_ms": 1000 * statistics.median(wall for wall, _ in redraws),
         "redraw_median_cpu_ms": 1000 * statistics.median(cpu for _, cpu in redraws),
-        "toggle_s": toggle_s,
-        "same_from_scratch_s": fewer_s,
-        "toggle_times_faster": fewer_s / toggle_s,
-        "toggle_times_faster_cpu": fewer_cpu / toggle_cpu,
+        "toggle_off_s": [wall for wall, _ in off],
+        "toggle_on_s": [wall for wall, _ in on],
+        "toggle_off_times_faster": toggles["off"][0],
+        "toggle_off_times_faster_cpu": toggles["off"][1],
+        "toggle_on_times_faster": toggles["on"][0],
+        "toggle_on_times_faster_cpu": toggles["on"][1],
         "engine_peak_rss_gb": (engine_rss or 0) / 1e9,
     }
     print(json.dumps(report) if args.json else table(report))
@@ -154,6 +166,15 @@ def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
     return outcome, time.perf_counter() - clock, time.process_time() - cpu
 
 
+def ratios(slow: Sequence[tuple[float, float]], fast: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Return how many times the median of one is the median of the other, by the clock and the processor."""
+    wall, cpu = (
+        statistics.median(pair[which] for pair in slow) / statistics.median(pair[which] for pair in fast)
+        for which in (0, 1)
+    )
+    return wall, cpu
+
+
 def table(report: dict[str, Any]) -> str:
     """Return the report as lines, each measured number beside its bar."""
     shape = " x ".join(str(n) for n in report["shape"])
@@ -165,8 +186,10 @@ def table(report: dict[str, Any]) -> str:
         ("relative L2 difference in the brain", f"{report['relative_l2_percent']:.2f} %", "at most 1 %"),
         ("redraw of a toggled slice, median", f"{report['redraw_median_ms']:.0f} ms", "at most 100 ms"),
         ("  its processor time", f"{report['redraw_median_cpu_ms']:.0f} ms", ""),
-        ("whole-volume toggle, times faster", f"{report['toggle_times_faster']:.1f}", "at least 4"),
-        ("  its processor time", f"{report['toggle_times_faster_cpu']:.1f}", ""),
+        ("volume, input off, times faster", f"{report['toggle_off_times_faster']:.1f}", "at least 4"),
+        ("  its processor time", f"{report['toggle_off_times_faster_cpu']:.1f}", ""),
+        ("volume, input on, times faster", f"{report['toggle_on_times_faster']:.1f}", "at least 4"),
+        ("  its processor time", f"{report['toggle_on_times_faster_cpu']:.1f}", ""),
         ("peak memory of the engine's job", f"{report['engine_peak_rss_gb']:.2f} GB", "at most 3 GB"),
     ]
     asked = f"{', '.join(report['used'])} to {report['wanted']}"
@@ -187,6 +210,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"], help="the engine's")
     parser.add_argument("--redraws", type=int, default=30)
+    parser.add_argument("--toggles", type=int, default=5, help="whole volumes, input off and on again")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

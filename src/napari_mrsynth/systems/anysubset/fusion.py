@@ -1,8 +1,8 @@
 """Fusing the latents of the present contrasts, element by element.
 
 ``max`` is the fusion of Joyce et al. 2017; ``max-mean-spread`` stacks the maximum, the mean and the mean
-absolute deviation along the channels. Of one or two latents these three repeat themselves: the maximum of one is
-its mean, that of two is their mean and deviation added. Where no gradient is wanted they are left out
+absolute deviation along the channels. Of one or two latents these three repeat themselves: the maximum of one
+is its mean, that of two is their mean and deviation added. Where no gradient is wanted they are left out
 (:func:`fuse_briefly`), and the convolutions that read them add up their kernels instead (:func:`read`).
 """
 

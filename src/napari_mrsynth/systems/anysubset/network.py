@@ -126,7 +126,7 @@ class AnySubsetNetwork(nn.Module):
         return torch.cat([shared, self._total(latents)], dim=1) if self.summed else shared
 
     def fused_parts(self, latents: Sequence[Tensor]) -> Tensor | Fused:
-        """Return the fused latent, in parts where the network has a voxelwise regression; not for training."""
+        """Return the fused latent, in parts where there is a voxelwise regression; not for training."""
         if not self.summed:
             return self.fuse(latents)
         shared = [self.shared(z) for z in latents]
@@ -147,9 +147,7 @@ class AnySubsetNetwork(nn.Module):
         made = self.answers(fused, wanted)[-1]
         return torch.relu(made) if self.positive and self.packed and not self.training else made
 
-    def answers(
-        self, fused: Tensor | Fused, wanted: Sequence[str] | None = None
-    ) -> list[Tensor]:
+    def answers(self, fused: Tensor | Fused, wanted: Sequence[str] | None = None) -> list[Tensor]:
         """Return the result, after that of the voxelwise regression where there is one; all are trained."""
         wanted = self.outputs if wanted is None else wanted
         if "all" in self.decoders:

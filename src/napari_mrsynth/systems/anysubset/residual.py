@@ -132,11 +132,19 @@ class ResidualEncoder(nn.Module):
         middle = x.shape[1] // 2
         brain = (x[:, middle : middle + 1] != 0).to(x)
         mask = nn.functional.max_pool2d(brain, 2)
-        fine = self.fine(x * brain)
-        z: Tensor = self.trunk(self.pack(fine), mask) + self.pack(self.detail(fine))
+        x = x * brain
+        fine = self.pack(self.fine(x))
+        z: Tensor = self.trunk(fine, mask) + self._packed_detail(fine)
         if self.voxelwise is not None:
-            z = torch.cat([z, self.pack(self.voxelwise(x * brain))], dim=1)
-        return z * mask
+            z = torch.cat([z, self.pack(self.voxelwise(x))], dim=1)
+        return z.mul_(mask)
+
+    def _packed_detail(self, fine: Tensor) -> Tensor:
+        """Apply the pointwise layer to packed pixels, each of the four apart: cheaper than before packing."""
+        four = torch.eye(4).to(fine)
+        weight = torch.kron(self.detail.weight[:, :, 0, 0].to(fine), four)[:, :, None, None]
+        bias = self.detail.bias.repeat_interleave(4)  # type: ignore[union-attr]
+        return nn.functional.conv2d(fine, weight, bias.to(fine))
 
 
 class ResidualDecoder(nn.Module):
