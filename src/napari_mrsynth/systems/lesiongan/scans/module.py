@@ -168,7 +168,7 @@ class ScansTraining(nn.Module):
         self.critics = nn.ModuleDict(
             {
                 "scan": ScanCritic(len(names)),
-                "code": CodeCritic(built.join.out_channels),
+                "code": CodeCritic(built.code_channels),
                 "segmenters": Segmenters(names, count, self.objective.scheme),
             }
         )

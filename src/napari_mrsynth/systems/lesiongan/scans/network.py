@@ -36,9 +36,11 @@ class ScansNetwork(nn.Module):
     pack : bool
         Whether 2x2 voxels become channels first: the same image, a quarter of the work.
     fine : int
-        Channels of a layer at full resolution behind the unpacking, which sees the unpacked scan and what it
-        was made of and adds to it. Without it the four voxels of a 2x2 block are made by four kernels that
-        know nothing of each other, and a grid shows. 0 for none, as published.
+        Channels of two layers at full resolution, which add to what the decoder makes; 0 for none, as
+        published. The code then has further channels that keep the fused image voxel by voxel (of a scan,
+        what two layers make of it), and these layers see them, so that edges and rims need not pass through
+        the coarser ones. Without them the four voxels of a packed 2x2 block are made by four kernels that
+        know nothing of each other, and a grid shows.
     groups : int
         Of the normalisations; 0 for instance normalisation.
     output : ``softplus`` or ``sigmoid``
@@ -56,6 +58,8 @@ class ScansNetwork(nn.Module):
         Both the contrasts.
     multiple : int
         H and W must be multiples of it.
+    code_channels : int
+        Of the codes, which are (B, code_channels, H / n, W / n).
     """
 
     neighbours = 0
@@ -98,10 +102,18 @@ class ScansNetwork(nn.Module):
         self.of_scan = nn.Sequential(*down(per_image, widths, depth, groups))
         self.join = nn.Conv2d(widths[-1] + len(self.outputs), widths[-1], 1)
         self.decoder = nn.Sequential(*up(widths, depth, per_image, groups))
-        self.fine = nn.ModuleList()
+        self.code_channels = widths[-1]
+        self.fine = nn.Sequential()
         if fine:
-            seen = widths[0] // per_image + 1
-            self.fine.extend([*unit(seen, fine, groups=None), nn.Conv2d(fine, 1, 3, padding=1)])
+            finest, planes = packed * 2 ** (len(widths) - 1), 1 + len(self.classes)
+            self.code_channels += planes * finest**2
+            self.fold, self.lay_out = nn.PixelUnshuffle(finest), nn.PixelShuffle(finest)
+            self.planes_of_scan = nn.Sequential(
+                *unit(1, 2 * planes, groups=None), nn.Conv2d(2 * planes, planes, 3, padding=1)
+            )
+            seen = planes + widths[0] // per_image + 1 + len(self.outputs)
+            self.fine.extend([*unit(seen, fine, groups=None), *unit(fine, fine, groups=None)])
+            self.fine.append(nn.Conv2d(fine, 1, 3, padding=1))
         self.finish: nn.Module = nn.InstanceNorm2d(1) if output_norm else nn.Identity()
         self.bend: nn.Module = nn.Softplus() if output == "softplus" else nn.Sigmoid()
         self.ceiling = 1.0 if output == "softplus" else ceiling
@@ -109,25 +121,29 @@ class ScansNetwork(nn.Module):
 
     def encode_fused(self, structure: Tensor, label: Tensor) -> Tensor:
         """Map a structural feature map (B, 1, H, W) and a one-hot label (B, 1 + class, H, W) to a code."""
-        code: Tensor = self.of_fused(self.pack(fused(structure, label)))
-        return code + self.context(code) if len(self.context) else code
+        image = fused(structure, label)
+        code: Tensor = self.of_fused(self.pack(image))
+        if len(self.context):
+            code = code + self.context(code)
+        return torch.cat([code, self.fold(image)], dim=1) if len(self.fine) else code
 
     def encode(self, scan: Tensor) -> Tensor:
         """Map slices of any one contrast, (B, 1, H, W), to their code."""
         code: Tensor = self.of_scan(self.pack(scan))
-        return code
+        return torch.cat([code, self.fold(self.planes_of_scan(scan))], dim=1) if len(self.fine) else code
 
     def decode(self, code: Tensor, contrast: str) -> Tensor:
         """Map a code to slices of a contrast, (B, 1, H, W) float32, not negative."""
+        coarse, planes = code.tensor_split([self.join.out_channels], dim=1)
         named = code.new_zeros(len(code), len(self.outputs), *code.shape[-2:])
         named[:, self.outputs.index(contrast)] = 1
-        features = self.decoder[:-1](self.join(torch.cat([code, named], dim=1)))
+        features = self.decoder[:-1](self.join(torch.cat([coarse, named], dim=1)))
         made = self.unpack(self.decoder[-1](features))
         if len(self.fine):
-            added = torch.cat([self.unpack(features), made], dim=1)
-            for layer in self.fine:
-                added = layer(added)
-            made = made + added
+            told = named[..., :1, :1].expand(-1, -1, *made.shape[-2:])
+            made = made + self.fine(
+                torch.cat([self.lay_out(planes), self.unpack(features), made, told], dim=1)
+            )
         scan: Tensor = self.ceiling * self.bend(self.finish(made.float()))
         return scan
 

@@ -16,6 +16,9 @@ from napari_mrsynth.systems.lesiongan.adversarial import said_made, said_real
 
 Pair = tuple[str, str]
 
+MOST = 4.0
+"""What a voxel of a rare class may weigh beside the mean: a handful of voxels would else outweigh the brain."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -186,7 +189,7 @@ def lesion_loss(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor:
-    r"""Return the mean of :math:`|x_i - \hat x_i|`, half of it with every lesion class weighing the same.
+    r"""Return the mean of :math:`|x_i - \hat x_i|`, lesions weighing more, up to :data:`MOST` times as much.
 
     Beyond the paper: what is made of a patient's own map and label, or of another of the patient's contrasts,
     is compared with the real scan.
@@ -198,7 +201,7 @@ def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor
     label : Tensor, (B, 1 + class, H, W)
         Of the real scans, one-hot.
     """
-    weight = (1 + _even(label)) / 2
+    weight = (1 + _even(label).clamp(max=MOST)) / 2
     return _mean([weight * (real.float() - made.float()).abs() for real, made in pairs])
 
 
