@@ -16,8 +16,10 @@ from typing import Any
 import napari
 import numpy as np
 import yaml
+from imageio.v3 import imwrite
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication
+from skimage.transform import resize_local_mean
 
 from napari_mrsynth.gui import samples, scene
 from napari_mrsynth.gui.compare.stage import Way
@@ -193,6 +195,36 @@ def photograph_compare(folder: Path, theme: str) -> None:
     camera.viewer.close()
 
 
+def photograph_ways(path: Path, patient: Path, theme: str) -> None:
+    """Make a patient's FLAIR from the other scans; put every way to compare it on one sheet."""
+    camera = Camera(path.parent, theme)
+    dock, session = camera.dock, camera.dock.session
+    dock.presenter.open([patient])
+    camera.live(lambda: not session.busy and MADE in camera.viewer.layers)
+    dock.presenter.finish_layers()
+    dock.table.rows[MADE].switch.click()
+    dock.run.run.click()
+    camera.live(lambda: not session.busy and f"{MADE} (synthetic)" in camera.viewer.layers, seconds=1200)
+    dock.presenter.finish_layers()
+    _, compare = camera.viewer.window.add_plugin_dock_widget("napari-mrsynth", "Compare", tabify=True)
+    compare.run.run.click()
+    camera.live(lambda: not compare.presenter.busy and compare.table.columnCount() > 0, seconds=600)
+    canvases = []
+    for way in Way:
+        compare.ways.buttons[way].click()
+        for _ in range(3):
+            QApplication.processEvents()
+        canvases.append(camera.viewer.screenshot(canvas_only=True, flash=False)[..., :3])
+    rows = [np.concatenate(canvases[at : at + 3], axis=1) for at in range(0, len(canvases), 3)]
+    sheet = np.concatenate(rows)
+    size = tuple(side * 1200 // sheet.shape[1] for side in sheet.shape[:2])
+    shrunk = resize_local_mean(sheet, size, channel_axis=-1, preserve_range=True)
+    imwrite(path, shrunk.astype(np.uint8))
+    print(path)
+    scene.remove_writing(camera.viewer)
+    camera.viewer.close()
+
+
 class Chosen:
     """A user who has chosen a folder or file before being asked."""
 
@@ -293,8 +325,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "screenshots")
     parser.add_argument("--themes", nargs="+", default=["dark", "light"])
-    parser.add_argument("--series", nargs="+", default=list(SERIES), choices=list(SERIES))
+    parser.add_argument("--series", nargs="*", default=list(SERIES), choices=list(SERIES))
+    parser.add_argument(
+        "--patient", type=Path, help="a patient with all four contrasts, to compare in every way"
+    )
     given = parser.parse_args()
+    if given.patient is not None:
+        photograph_ways(given.out / "compare-patient.png", given.patient, given.themes[0])
     for theme in given.themes:
         for name in given.series:
             SERIES[name](given.out, theme)
