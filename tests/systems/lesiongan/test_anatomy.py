@@ -188,6 +188,17 @@ def test_one_voxel_does_not_depend_on_the_rest_through_a_norm_before_the_sigmoid
     assert abs(shares[1]) < 1e-5
 
 
+def test_the_length_of_a_code_tells_though_what_follows_is_normalised():
+    made, code = network(), torch.randn(1, 8)
+    bias = made.from_code[0].bias
+    apart = []
+    for kept in (1, 0):
+        with torch.no_grad():
+            bias *= kept
+            apart.append(float((made.decode(code / 4) - made.decode(code * 4)).abs().mean()))
+    assert apart[0] > 10 * apart[1]
+
+
 def test_channels_begin_different_but_for_the_published_start():
     for initial, alike in (("he", False), ("mean", True)):
         kernels = network(initial=initial).encoder[0].weight

@@ -102,7 +102,7 @@ def test_translations_are_compared_with_the_patients_own_scans_where_contrasts_a
 
 
 def test_the_network_and_what_guides_it_learn_from_their_own_losses_only():
-    system = training(drawn=0, paired=1.0, edges=1.0)
+    system = training(drawn=0, paired=1.0, squared=1.0, edges=1.0)
     terms = cost(system)
     guides, generators = list(system.critics.parameters()), list(system.network.parameters())
     for name in GUIDES:
@@ -194,6 +194,7 @@ def test_each_loss_is_its_equation():
     assert losses.structure_loss(one, scans).item() == 0.5
     background = torch.cat([torch.ones_like(one), torch.zeros_like(one)], dim=1)
     assert losses.paired_loss([(one, half), (none, one)], background).item() == pytest.approx(0.75)
+    assert losses.squared_loss([(one, half), (none, one)], background).item() == pytest.approx(0.625)
     step = torch.zeros(1, 1, 4, 4)
     step[..., 2:] = 1
     assert losses.edges_loss([(step, step + 0.5)]) == 0  # brightness alone is no edge

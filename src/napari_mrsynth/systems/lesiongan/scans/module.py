@@ -195,6 +195,7 @@ class ScansTraining(nn.Module):
         own = one_hot(truth[:, len(self.contrasts) :])
         pairs = cache(lambda: self._pairs(truth, names, real, made, own))
         asked["paired"] = lambda: losses.paired_loss(pairs(), own)
+        asked["squared"] = lambda: losses.squared_loss(pairs(), own)
         asked["edges"] = lambda: losses.edges_loss(pairs())
         weights = {name: getattr(self.objective, name) for name in asked}
         terms = {name: loss().to(truth.device) for name, loss in asked.items() if weights[name]}
