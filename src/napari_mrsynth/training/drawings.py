@@ -18,7 +18,7 @@ from napari_mrsynth.training.prepared import Prepared
 if TYPE_CHECKING:
     from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork
 
-DRAWN = 50
+DRAWN = 200
 """Seeds that are tried."""
 
 

@@ -85,14 +85,14 @@ class AnatomyNetwork(nn.Module):
         self.narrow: nn.Module = nn.Conv2d(widths[-1], squeeze, 1) if squeeze else nn.Identity()
         self.widen: nn.Module = nn.Conv2d(squeeze, widths[-1], 1) if squeeze else nn.Identity()
         self.to_code = nn.Linear(dense, 2 * code)
-        self.from_code = nn.Sequential(
-            nn.Linear(code, dense), nn.LeakyReLU(SLOPE), nn.Unflatten(1, (last, *coarse))
-        )
+        spread = nn.Linear(code, dense)
+        self.from_code = nn.Sequential(spread, nn.LeakyReLU(SLOPE), nn.Unflatten(1, (last, *coarse)))
         self.masker = nn.Sequential(
             *down(channels, mask_widths, depth, groups), *up(mask_widths, depth, channels, groups)
         )
         self.finish: nn.Module = nn.InstanceNorm2d(1) if output_norm else nn.Identity()
         start(self, initial)
+        nn.init.normal_(spread.bias)  # a brain in the middle: normalised, codes of any length drew the same
 
     def encode(self, structure: Tensor) -> tuple[Tensor, Tensor]:
         """Map (B, 1, H, W) of 0 and 1 to mean and log-variance of its code, (B, code) each."""
