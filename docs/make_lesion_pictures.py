@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from make_screenshots import Camera
 
+from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.session.status import State
@@ -68,6 +69,8 @@ def main() -> None:
     print(f"live slice after {1000 * (time.perf_counter() - began):.0f} ms")
     _side_by_side(camera, "(preview)")
     camera.take("live")
+    scene.remove_writing(viewer)
+    viewer.close()
 
 
 def _paint(labels: object, own: np.ndarray, brain: np.ndarray) -> tuple[int, int, int]:

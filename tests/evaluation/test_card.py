@@ -17,6 +17,8 @@ from napari_mrsynth.evaluation.card import BASELINE, MODEL, Row, differences, ho
 from napari_mrsynth.io import read_patient
 from phantoms import brain_study, patient_folder
 
+TASK = ("T1w", "FLAIR", "brain")
+
 
 @pytest.fixture
 def bundle(tmp_path):
@@ -96,6 +98,10 @@ def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tm
     assert "| p1 | p2 | made |" in page
     card = Bundle.open(tmp_path / "models" / "scans-tumour").card
     assert card.weights_sha256 == found["weights_sha256"]
+    translated = card.results["translation, NMSE over the brain"]["T1w → FLAIR"]
+    assert translated["model"] == pytest.approx(
+        next(t["model"] for t in found["tasks"] if (t["inputs"], t["target"], t["region"]) == TASK), abs=1e-4
+    )
     assert card.results["painted"]["Dice of lesion"] == pytest.approx(
         np.mean([each["dice"]["lesion"] for each in found["painted"] if each["kind"] == "made"]), abs=1e-4
     )

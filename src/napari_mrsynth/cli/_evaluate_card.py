@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.cli._options import bundle_of
 from napari_mrsynth.cli._output import Report, absolute, follow, left_out, table
@@ -12,6 +13,7 @@ from napari_mrsynth.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
+    from napari_mrsynth.evaluation.card import Difference
 
 
 def measure_card(
@@ -75,7 +77,8 @@ def measure_card(
     lines += left_out(skipped)
     if card.system == "lesion-scans":
         try:
-            more = _painted(model, folders, root, out, training_error=training_error, on_card=on_card)
+            translation = _translation(found) if on_card else None
+            more = _painted(model, folders, root, out, training_error=training_error, translation=translation)
         except (BundleError, InputError) as error:
             payload["painted"] = []
             lines.append(f"Note: painted lesions were not measured: {error.message}")
@@ -91,10 +94,30 @@ def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
 
 
+def _translation(found: Sequence[Difference]) -> dict[str, Any]:
+    """Return the errors of translated contrasts as a card keeps them."""
+    return {
+        "translation, NMSE over the brain": {
+            f"{each.inputs} → {each.target}": {
+                "model": round(each.model, 4),
+                "mean of the inputs": round(each.baseline, 4),
+            }
+            for each in found
+            if each.region == "brain"
+        }
+    }
+
+
 def _painted(
-    bundle: Bundle, folders: list[Path], root: Path, out: Path, *, training_error: bool, on_card: bool
+    bundle: Bundle,
+    folders: list[Path],
+    root: Path,
+    out: Path,
+    *,
+    training_error: bool,
+    translation: dict[str, Any] | None,
 ) -> Report:
-    """Measure the lesions that a generator paints, where a segmenter of its disease is installed."""
+    """Measure the lesions that a generator paints; with `translation`, write both on its card."""
     from dataclasses import replace
 
     from napari_mrsynth.bundles import BundleStore, save_bundle
@@ -110,8 +133,8 @@ def _painted(
     )
     command = f"mrsynth evaluate --card {bundle.card.id} PATIENTS"
     found = results_of(scores, judge.card, command)
-    if on_card:
-        card = replace(bundle.card, results={**bundle.card.results, **found})
+    if translation is not None:
+        card = replace(bundle.card, results={**found, **translation})
         save_bundle(bundle.folder, card, bundle.state())
     rows = [(name, f"{value:.4f}") for name, value in found["painted"].items()]
     payload = {

@@ -101,8 +101,8 @@ def _of_the_system(card: Card) -> list[str]:
         return []
     return [
         "- The model translates: it learnt to make contrasts from one scan at a time; of several, the codes "
-        "are averaged. Scans of painted lesions, its other use, have no truth: what is measured of them is in "
-        f"`painted-{card.id}.md`."
+        "are averaged. Scans of painted lesions, its other use, have no truth: what is measured of them is "
+        f"in `painted-{card.id}.md`."
     ]
 
 
