@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.systems.training_system import TrainingSystem
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.labelled import LabelledLoop
 from napari_mrsynth.training.prepared import Prepared
@@ -29,7 +30,9 @@ class AdversarialLoop(LabelledLoop):
         If the configuration asks for a check on held-out patients, or for float16, while it learns.
     """
 
-    def __init__(self, system: nn.Module, config: TrainConfig, patients: Sequence[Prepared]) -> None:
+    def __init__(
+        self, system: TrainingSystem[Any], config: TrainConfig, patients: Sequence[Prepared]
+    ) -> None:
         if config.validation.every:
             raise ConfigError(
                 f"validation.every is {config.validation.every}, but the losses of {config.system!r} "

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from napari_mrsynth.errors import InputError
+from napari_mrsynth.systems.training_system import TrainingSystem
 from napari_mrsynth.training.artefacts import Artefacts
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.crops import Crops, usable_slices
@@ -80,7 +81,9 @@ class LabelledLoop(Loop):
         If no patient has labels, or a label map has a class that the system does not know.
     """
 
-    def __init__(self, system: nn.Module, config: TrainConfig, patients: Sequence[Prepared]) -> None:
+    def __init__(
+        self, system: TrainingSystem[Any], config: TrainConfig, patients: Sequence[Prepared]
+    ) -> None:
         labelled = [patient for patient in patients if patient.lesions is not None]
         if not labelled:
             raise InputError(
@@ -88,7 +91,7 @@ class LabelledLoop(Loop):
                 hint="A label map lies beside the scans, its name ending in “seg”; see data.only too.",
             )
         for patient in labelled:
-            lesions_of(patient, system.classes)  # type: ignore[arg-type]
+            lesions_of(patient, system.classes)
         super().__init__(system, config, labelled)
 
     def check(self, patients: Sequence[Prepared], folder: Path) -> HeldOutCheck:
@@ -107,12 +110,12 @@ class LabelledLoop(Loop):
             patients,
             count,
             self.config.optim.crop,
-            int(self.system.neighbours),  # type: ignore[arg-type]
+            self.system.neighbours,
             self.config.seed,
             self.artefacts,
-            classes=self.system.classes,  # type: ignore[arg-type]
-            focus=float(self.system.focus),  # type: ignore[arg-type]
-            least=float(getattr(self.system, "least", 0.0)),
+            classes=self.system.classes,
+            focus=self.system.focus,
+            least=self.system.least,
         )
 
 

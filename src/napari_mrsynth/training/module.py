@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
+from napari_mrsynth.systems.training_system import TrainingSystem
 from napari_mrsynth.training.artefacts import Artefacts
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.checkpoints import loss_diverged, require_finite
@@ -27,8 +28,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
 
     Parameters
     ----------
-    system : nn.Module
-        With ``network``, ``neighbours`` and ``cost(inputs, truth, mask, rng)``.
+    system : TrainingSystem
     config : TrainConfig
     patients : sequence of Prepared
         To learn from.
@@ -41,15 +41,13 @@ class Loop(L.LightningModule):  # type: ignore[misc]
 
     watch: HeldOutCheck | None = None
 
-    def __init__(self, system: nn.Module, config: TrainConfig, patients: Sequence[Prepared]) -> None:
+    def __init__(
+        self, system: TrainingSystem[Any], config: TrainConfig, patients: Sequence[Prepared]
+    ) -> None:
         super().__init__()
         self.system, self.config, self.patients = system, config, list(patients)
         optim = config.optim
-        self.averaged = (
-            AveragedModel(system.network, use_buffers=True)  # type: ignore[arg-type]
-            if optim.ema
-            else None
-        )
+        self.averaged = AveragedModel(system.network, use_buffers=True) if optim.ema else None
         if self.averaged is not None:
             self.averaged.requires_grad_(False)
         artefacts = config.augment.artefacts
@@ -89,7 +87,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
             self.patients,
             count,
             self.config.optim.crop,
-            int(self.system.neighbours),  # type: ignore[arg-type]
+            self.system.neighbours,
             self.config.seed,
             self.artefacts,
         )
@@ -109,7 +107,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         truth = both[:, :count, both.shape[2] // 2]
         seen = both[:, -count:]
         inputs = torch.stack([repaint(x, augment, rng) for x in seen.unbind(1)], dim=1)
-        terms = self.system.cost(inputs, truth, mask, rng)  # type: ignore[operator]
+        terms = self.system.cost(inputs, truth, mask, rng)
         loss: Tensor = terms["loss"]
         if not bool(torch.isfinite(loss)):
             raise loss_diverged(float(loss.detach()), self.global_step, self.last_checkpoint)
@@ -122,7 +120,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         if self.averaged is not None:
             warm = 1 - 1 / (self.global_step + 1)
             decay = min(self.config.optim.ema, warm)
-            average(self.averaged, self.system.network, decay)  # type: ignore[arg-type]
+            average(self.averaged, self.system.network, decay)
         if self.watch is not None:
             self.watch.after_step(self.trainer, self.best_network)
 
@@ -168,7 +166,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
     @property
     def best_network(self) -> nn.Module:
         """The network to export: the averaged one where there is one."""
-        return self.averaged.module if self.averaged is not None else self.system.network  # type: ignore[return-value]
+        return self.averaged.module if self.averaged is not None else self.system.network
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_mrsynth.systems import Predictor
+    from napari_mrsynth.systems.training_system import TrainingSystem
     from napari_mrsynth.training.config import TrainConfig
     from napari_mrsynth.training.module import Loop
     from napari_mrsynth.training.prepared import Prepared
@@ -51,7 +52,7 @@ MEASURES = {
 """What is measured on held-out patients, where it is not the error of synthesised contrasts."""
 
 
-def training_system(config: TrainConfig, spread: Sequence[float]) -> nn.Module:
+def training_system(config: TrainConfig, spread: Sequence[float]) -> TrainingSystem[Any]:
     """Build the network of a configuration and its objective.
 
     Parameters
@@ -75,7 +76,7 @@ def training_system(config: TrainConfig, spread: Sequence[float]) -> nn.Module:
             hint=f"data.contrasts lists {', '.join(config.data.contrasts)}.",
         )
     try:
-        built: nn.Module = _load(SYSTEMS[config.system])(
+        built: TrainingSystem[Any] = _load(SYSTEMS[config.system])(
             config.network, config.data.contrasts, config.objective, spread
         )
     except BundleError as error:
@@ -92,7 +93,7 @@ def predictor_of(system: str, network: nn.Module) -> Predictor:
     return made
 
 
-def loop_for(config: TrainConfig, system: nn.Module, patients: Sequence[Prepared]) -> Loop:
+def loop_for(config: TrainConfig, system: TrainingSystem[Any], patients: Sequence[Prepared]) -> Loop:
     """Return the loop that trains a configuration's system on its patients."""
     place = LOOPS.get(config.system, "napari_mrsynth.training.module:Loop")
     loop: Loop = _load(place)(system, config, patients)

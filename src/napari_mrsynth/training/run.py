@@ -20,9 +20,8 @@ from napari_mrsynth.training.start import FILE, Start, load_start, opened_start
 from napari_mrsynth.training.subjects import find_subjects, split_subjects
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from napari_mrsynth.bundles import Bundle
+    from napari_mrsynth.systems.training_system import TrainingSystem
     from napari_mrsynth.training.module import Loop
 
 
@@ -183,15 +182,14 @@ def _loop(
 
     system = training_system(config, material.spread(config.data.contrasts))
     start = _begin(system, parent, config)
-    if fresh and hasattr(system, "begin"):
-        new = None if start is None else start.new
-        system.begin(material.patients, config.seed, report, new=new)  # type: ignore[operator]
-    system = system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if fresh:
+        system.begin(material.patients, config.seed, report, new=None if start is None else start.new)
+    system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loop_for(config, system, material.patients)
 
 
-def _begin(system: nn.Module, parent: Bundle | None, config: TrainConfig) -> Start | None:
-    return None if parent is None else load_start(parent, system.network, config)  # type: ignore[arg-type]
+def _begin(system: TrainingSystem[Any], parent: Bundle | None, config: TrainConfig) -> Start | None:
+    return None if parent is None else load_start(parent, system.network, config)
 
 
 def _finish(

@@ -140,7 +140,7 @@ def network_of(judged: Judged, config: TrainConfig) -> nn.Module:
     saved = torch.load(judged.folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
     state = saved["state_dict"]
     prefix = "averaged.module." if config.optim.ema else "system.network."
-    network: nn.Module = system.network  # type: ignore[assignment]
+    network: nn.Module = system.network
     network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
     return network
 

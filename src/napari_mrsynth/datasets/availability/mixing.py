@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_mrsynth.datasets.availability.arms import Arm, Mixing
+from napari_mrsynth.systems.training_system import TrainingSystem
 from napari_mrsynth.training.augment import move
 from napari_mrsynth.training.config import AugmentConfig, TrainConfig
 from napari_mrsynth.training.crops import Crops
@@ -100,13 +102,15 @@ class MixedLoop(LabelledLoop):
 
     Parameters
     ----------
-    system : nn.Module
+    system : TrainingSystem
     config : TrainConfig
     pools : sequence of Pool
     arm : Arm
     """
 
-    def __init__(self, system: nn.Module, config: TrainConfig, pools: Sequence[Pool], arm: Arm) -> None:
+    def __init__(
+        self, system: TrainingSystem[Any], config: TrainConfig, pools: Sequence[Pool], arm: Arm
+    ) -> None:
         everyone = {id(p): p for pool in pools for p in pool.patients}
         super().__init__(system, config, list(everyone.values()))
         self.pools = tuple(pools)

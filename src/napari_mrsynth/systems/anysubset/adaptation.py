@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
+from napari_mrsynth.systems.training_system import TrainingSystem
 
 OBJECTIVE = Objective(
     absolute=0.2, squared=1.0, variance=0.01, subsets="random", brain_only=True, balanced=True
@@ -21,7 +22,7 @@ OBJECTIVE = Objective(
 """Close to the error that decides whether the result is kept, and robust enough for a handful of patients."""
 
 
-class Adaptation(nn.Module):
+class Adaptation(TrainingSystem[AnySubsetNetwork]):
     """A network, which of its parts learn, and what from.
 
     Batch normalisations keep the statistics they were trained with: those of a few patients are worse ones.
@@ -54,8 +55,8 @@ class Adaptation(nn.Module):
         through: Sequence[str] = (),
         objective: Objective = OBJECTIVE,
     ) -> None:
-        super().__init__()
-        self.network, self.contrasts, self.objective = network, tuple(contrasts), objective
+        super().__init__(network, contrasts)
+        self.objective = objective
         self.wanted = tuple(wanted) or tuple(c for c in network.outputs if c in self.contrasts)
         self.through = tuple(through)
         self.given = tuple(c for c in network.inputs if c in self.contrasts)
@@ -66,11 +67,6 @@ class Adaptation(nn.Module):
         for part in parts:
             part.requires_grad_(True)
 
-    @property
-    def neighbours(self) -> int:
-        """Slices wanted on each side."""
-        return self.network.neighbours
-
     def train(self, mode: bool = True) -> Adaptation:
         """Switch to training, with every batch normalisation as it was trained."""
         super().train(mode)
@@ -80,17 +76,7 @@ class Adaptation(nn.Module):
         return self
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the cost and its terms for one batch, as :class:`AnySubsetTraining` does.
-
-        Parameters
-        ----------
-        inputs : Tensor, (B, contrast, 1 + 2 neighbours, H, W)
-        truth : Tensor, (B, contrast, H, W)
-        mask : Tensor of bool, (B, H, W)
-            Brain.
-        rng : torch.Generator
-            For the subsets.
-        """
+        """Return the cost and its terms for one batch; from `rng` come the subsets of inputs."""
         latents = self.network.align(
             [
                 self.network.encode(
@@ -99,7 +85,7 @@ class Adaptation(nn.Module):
                 for c in self.given
             ]
         )
-        truth = truth[:, [self.contrasts.index(c) for c in self.wanted]]
+        truth = truth[:, self.placed(self.wanted)]
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
         zero = torch.zeros((), device=truth.device)
         terms = {"fused": zero, "individual": zero, "variance": zero}

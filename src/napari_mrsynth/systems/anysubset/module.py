@@ -6,51 +6,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
 from napari_mrsynth.systems.anysubset.regression import (
-    Scans,
     fit_voxelwise,
     is_voxelwise,
     voxelwise_parameters,
 )
+from napari_mrsynth.systems.training_system import ConfiguredSystem, Scans
 
 
-class AnySubsetTraining(nn.Module):
-    """The network and its objective.
+class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
+    """An any-subset network and its objective, of the fields of :class:`Objective`."""
 
-    Parameters
-    ----------
-    network : mapping
-        ``name`` and parameters, as on a card.
-    contrasts : sequence of str
-        Order of the contrasts in a batch.
-    objective : mapping
-        Fields of :class:`Objective`.
-    spread : sequence of float
-        Standard deviation of each contrast over the training patients.
-    """
+    kind = AnySubsetNetwork
+    scale: Tensor
 
-    def __init__(
-        self,
-        network: Mapping[str, Any],
-        contrasts: Sequence[str],
-        objective: Mapping[str, Any],
-        spread: Sequence[float],
-    ) -> None:
-        super().__init__()
-        built = build_as(network, AnySubsetNetwork)
-        self.network = built
-        self.contrasts = tuple(contrasts)
+    def set_objective(self, objective: Mapping[str, Any], spread: Sequence[float]) -> None:
+        """Take the settings of the cost; where it is balanced, `spread` is the unit of each contrast's error.
+
+        Raises
+        ------
+        ValueError
+            If a voxelwise regression is to be fitted and the network has none.
+        """
         self.objective = Objective(**objective)
-        if self.objective.voxelwise_steps and not built.summed:
+        if self.objective.voxelwise_steps and not self.network.summed:
             raise ValueError("objective.voxelwise_steps is for a network with voxelwise above 0")
         unit = torch.tensor([float(s) for s in spread])
-        self.scale: Tensor
         self.register_buffer("scale", unit if self.objective.balanced else torch.ones_like(unit))
         if self.objective.voxelwise_steps:
             for parameter in voxelwise_parameters(self.network):
@@ -71,28 +57,14 @@ class AnySubsetTraining(nn.Module):
         """
         wanted = new is None or any(is_voxelwise(name) for name in new)
         if self.objective.voxelwise_steps and wanted:
-            outputs = [self.contrasts.index(c) for c in self.network.outputs]
+            outputs = self.placed(self.network.outputs)
             steps = self.objective.voxelwise_steps
             fit_voxelwise(self.network, patients, self.scale[outputs], steps=steps, seed=seed, report=report)
-
-    @property
-    def neighbours(self) -> int:
-        """Slices wanted on each side."""
-        return self.network.neighbours
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cost and its terms for one batch.
 
-        Parameters
-        ----------
-        inputs : Tensor, (B, contrast, 1 + 2 neighbours, H, W)
-            As the network sees them (augmented).
-        truth : Tensor, (B, contrast, H, W)
-            As it should make them.
-        mask : Tensor of bool, (B, H, W)
-            Brain.
-        rng : torch.Generator
-            For the subsets.
+        From `rng` come the subsets of inputs that are decoded.
 
         Returns
         -------
@@ -104,7 +76,7 @@ class AnySubsetTraining(nn.Module):
             [self.network.encode(c, _channels_last(inputs[:, self.contrasts.index(c)])) for c in names]
         )
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
-        outputs = [self.contrasts.index(c) for c in self.network.outputs]
+        outputs = self.placed(self.network.outputs)
         truth, scale = truth[:, outputs], self.scale[outputs]
         zero = torch.zeros((), device=truth.device)
         terms = {"fused": zero, "individual": zero}

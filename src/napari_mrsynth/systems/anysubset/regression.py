@@ -7,7 +7,6 @@ once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,22 +18,10 @@ from torch.nn.functional import pad
 from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.voxelwise import with_surroundings
+from napari_mrsynth.systems.training_system import Scans
 
 VOXELS, SLICES, BATCH, RATE, DECAY = 30_000, 40, 2048, 2e-3, 1e-3
 """Voxels and slices taken of each patient; the optimiser's batch, highest rate and weight decay."""
-
-
-class Scans(Protocol):
-    """A prepared patient."""
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """Brain, (S, A, R)."""
-        ...
-
-    def volume(self, contrast: str) -> NDArray[np.floating]:
-        """Return a contrast, (S, A, R), 0 outside the brain."""
-        ...
 
 
 def is_voxelwise(name: str) -> bool:

@@ -6,70 +6,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.segmenter.network import SegmenterNetwork
 from napari_mrsynth.systems.segmenter.objective import Objective
+from napari_mrsynth.systems.training_system import ConfiguredSystem
 
 
-class SegmenterTraining(nn.Module):
-    """The network and its objective.
+class SegmenterTraining(ConfiguredSystem[SegmenterNetwork]):
+    """A segmenter and its objective, of the fields of :class:`Objective`."""
 
-    Parameters
-    ----------
-    network : mapping
-        ``name`` and parameters, as on a card.
-    contrasts : sequence of str
-        Order of the contrasts in a batch; one indicator per lesion class follows them.
-    objective : mapping
-        Fields of :class:`Objective`.
-    spread : sequence of float
-        Not needed; every system is built from the same four things.
-    """
+    kind = SegmenterNetwork
 
-    def __init__(
-        self,
-        network: Mapping[str, Any],
-        contrasts: Sequence[str],
-        objective: Mapping[str, Any],
-        spread: Sequence[float],
-    ) -> None:
-        super().__init__()
-        built = build_as(network, SegmenterNetwork)
-        self.network, self.contrasts = built, tuple(contrasts)
+    def set_objective(self, objective: Mapping[str, Any], spread: Sequence[float]) -> None:
+        """Take the settings of the cost."""
         self.objective = Objective(**objective)
-
-    @property
-    def neighbours(self) -> int:
-        """Slices wanted on each side."""
-        return self.network.neighbours
-
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """The lesion classes whose indicators it wants after the contrasts."""
-        return self.network.classes
-
-    @property
-    def focus(self) -> float:
-        """The share of crops it wants centred on a lesion."""
-        return self.objective.focus
+        self.focus = self.objective.focus
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cost and its terms for one batch.
 
-        Parameters
-        ----------
-        inputs : Tensor, (B, contrast + class, 1 + 2 neighbours, H, W)
-            The contrasts as the network sees them (augmented); the indicators in it are not looked at.
-        truth : Tensor, (B, contrast + class, H, W)
-            Its last channels say where each lesion class is, 0 to 1.
-        mask : Tensor of bool, (B, H, W)
-            Brain.
-        rng : torch.Generator
-            For the contrasts that are left out.
+        The indicators in `inputs` are not looked at; those in `truth`, 0 to 1, are what should come out. From
+        `rng` come the contrasts that are left out.
         """
-        seen = inputs[:, [self.contrasts.index(c) for c in self.network.inputs]]
+        seen = inputs[:, self.placed(self.network.inputs)]
         seen = without_some(seen, self.objective.drop, rng)
         return self.objective.terms(self.network(seen), one_hot(truth[:, len(self.contrasts) :]), mask)
 

@@ -6,29 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.lesiongan.adversarial import held, straight_through
 from napari_mrsynth.systems.lesiongan.anatomy import objective as losses
 from napari_mrsynth.systems.lesiongan.anatomy.network import AnatomyNetwork, Critics, drawn_code
 from napari_mrsynth.systems.lesiongan.maps import lesion_free_maps
+from napari_mrsynth.systems.training_system import ConfiguredSystem
 
 
-class AnatomyTraining(nn.Module):
+class AnatomyTraining(ConfiguredSystem[AnatomyNetwork]):
     """The networks, their critics and their objective.
 
-    Parameters
-    ----------
-    network : mapping
-        ``name`` and parameters, as on a card.
-    contrasts : sequence of str
-        Order of the contrasts in a batch; one indicator per lesion class follows them.
-    objective : mapping
-        Fields of :class:`napari_mrsynth.systems.lesiongan.anatomy.objective.Objective`, and ``classes``: the
-        numbers of the lesion classes in the patients' label maps.
-    spread : sequence of float
-        Not needed; every system is built from the same four things.
+    The objective has the fields of :class:`napari_mrsynth.systems.lesiongan.anatomy.objective.Objective`, and
+    ``classes``: the numbers of the lesion classes in the patients' label maps.
 
     Attributes
     ----------
@@ -36,37 +27,21 @@ class AnatomyTraining(nn.Module):
         Learn beside the network and stay behind when it is exported.
     """
 
-    neighbours, focus = 0, 0.0
+    kind = AnatomyNetwork
 
-    def __init__(
-        self,
-        network: Mapping[str, Any],
-        contrasts: Sequence[str],
-        objective: Mapping[str, Any],
-        spread: Sequence[float],
-    ) -> None:
-        super().__init__()
-        built = build_as(network, AnatomyNetwork)
+    def set_objective(self, objective: Mapping[str, Any], spread: Sequence[float]) -> None:
+        """Take the settings of the cost, and make the critics."""
         weights = dict(objective)
         self.classes = tuple(int(value) for value in weights.pop("classes", (1, 2, 4)))
-        self.network, self.contrasts = built, tuple(contrasts)
         self.objective = losses.Objective(**weights)
         self.least = self.objective.least
-        self.critics = Critics(built.code)
+        self.critics = Critics(self.network.code)
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the sum of all losses, the critics' among them, and each by its name.
 
-        Parameters
-        ----------
-        inputs : Tensor, (B, contrast + class, 1, H, W)
-            Not looked at: maps are made of the true intensities.
-        truth : Tensor, (B, contrast + class, H, W)
-            Turned and mirrored, intensities as scanned; then where each lesion class is.
-        mask : Tensor of bool, (B, H, W)
-            Not looked at.
-        rng : torch.Generator
-            For the contrasts and the codes.
+        Inputs and mask are not looked at: maps are made of true intensities. From `rng` come the contrasts
+        and the codes.
 
         Raises
         ------

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.structure.maps import background_mask, without_lesion
 from napari_mrsynth.systems.lesiongan.adversarial import held
 from napari_mrsynth.systems.lesiongan.maps import lesion_free_maps, map_of, others_label
@@ -20,6 +19,7 @@ from napari_mrsynth.systems.lesiongan.scans import objective as losses
 from napari_mrsynth.systems.lesiongan.scans.critics import CodeCritic, ScanCritic, Segmenters
 from napari_mrsynth.systems.lesiongan.scans.network import ScansNetwork
 from napari_mrsynth.systems.segmenter.module import one_hot
+from napari_mrsynth.systems.training_system import ConfiguredSystem
 
 Scans = dict[str, Tensor]
 Pairs = dict[tuple[str, str], Tensor]
@@ -127,19 +127,10 @@ class _Verdict:
         return [(place, named) for place, (_, named) in self._said]
 
 
-class ScansTraining(nn.Module):
+class ScansTraining(ConfiguredSystem[ScansNetwork]):
     """The networks, what guides them, and their objective.
 
-    Parameters
-    ----------
-    network : mapping
-        ``name`` and parameters, as on a card.
-    contrasts : sequence of str
-        Order of the contrasts in a batch; one indicator per lesion class follows them.
-    objective : mapping
-        Fields of :class:`napari_mrsynth.systems.lesiongan.scans.objective.Objective`.
-    spread : sequence of float
-        Not needed; every system is built from the same four things.
+    The objective has the fields of :class:`napari_mrsynth.systems.lesiongan.scans.objective.Objective`.
 
     Attributes
     ----------
@@ -148,21 +139,21 @@ class ScansTraining(nn.Module):
         Segmenters learn from real scans alone.
     """
 
-    neighbours, focus = 0, 0.5
+    kind = ScansNetwork
+    focus = 0.5
 
-    def __init__(
-        self,
-        network: Mapping[str, Any],
-        contrasts: Sequence[str],
-        objective: Mapping[str, Any],
-        spread: Sequence[float],
-    ) -> None:
-        super().__init__()
-        built = build_as(network, ScansNetwork)
-        unknown = [name for name in built.outputs if name not in contrasts]
+    def set_objective(self, objective: Mapping[str, Any], spread: Sequence[float]) -> None:
+        """Take the settings of the cost, and make the critics and segmenters.
+
+        Raises
+        ------
+        ValueError
+            If the network makes contrasts that the patients do not have.
+        """
+        built = self.network
+        unknown = [name for name in built.outputs if name not in self.contrasts]
         if unknown:
             raise ValueError(f"the network makes {', '.join(unknown)}, which the patients do not have")
-        self.network, self.contrasts, self.classes = built, tuple(contrasts), built.classes
         self.objective = losses.Objective(**objective)
         names, count = built.outputs, len(built.classes)
         self.critics = nn.ModuleDict(
@@ -178,16 +169,7 @@ class ScansTraining(nn.Module):
 
         What weighs nothing is left out, and what only it needs is not made.
 
-        Parameters
-        ----------
-        inputs : Tensor, (B, contrast + class, 1, H, W)
-            Not looked at: scans are made with true intensities.
-        truth : Tensor, (B, contrast + class, H, W)
-            Turned and mirrored, intensities as scanned; then where each lesion class is.
-        mask : Tensor of bool, (B, H, W)
-            Not looked at.
-        rng : torch.Generator
-            For the contrasts.
+        Inputs and mask are not looked at: scans are made with true intensities. `rng` draws contrasts.
         """
         names = self._drawn(rng)
         real, made = self._real(truth, names), self._made(truth, names, rng)
