@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS_PER_VOXEL = 20
-"""How finely a shift is told."""
+REACH_VOX = 8
+"""How far a shift is looked for; edges that have little in common agree best anywhere."""
 
 SMOOTH_VOX, RIM_VOX = 1.0, 5
 """Width of the derivatives' Gaussian, and the rim of the brain that is left out."""
@@ -24,9 +24,9 @@ def shifts(
     """Return the shift in each axial slice that brings the edges of two images together best.
 
     Edges are the length of the in-plane gradient, of which contrasts keep the places and not the sign. Their
-    correlation is searched for its highest point. The brain's rim, where every contrast has the same edge, is
-    left out, and the mean of what is left is taken off, so that the brain's outline does not hold the images
-    in place.
+    correlation is searched for its highest point within :data:`REACH_VOX`, to a fraction of a voxel. The
+    brain's rim, where every contrast has the same edge, is left out, and the mean of what is left is taken
+    off, so that the brain's outline does not hold the images in place.
 
     Parameters
     ----------
@@ -42,7 +42,6 @@ def shifts(
         Along A and R in voxels; a slice where one of the images has no edges is left out.
     """
     from scipy.ndimage import binary_erosion, gaussian_gradient_magnitude
-    from skimage.registration import phase_cross_correlation
 
     areas = brain.sum(axis=(1, 2))
     planes = np.flatnonzero(areas >= max(1.0, SMALLEST_SHARE * areas.max()))[::every]
@@ -57,6 +56,23 @@ def shifts(
             if np.ptp(steep[inside]) > LEAST * np.abs(image).max():
                 edges.append(np.where(inside, steep - steep[inside].mean(), 0.0))
         if len(edges) == 2:
-            shift, *_ = phase_cross_correlation(*edges, upsample_factor=STEPS_PER_VOXEL, normalization=None)
-            found.append(shift)
+            found.append(_shift(*edges))
     return np.array(found, dtype=np.float64).reshape(-1, 2)
+
+
+def _shift(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    """Return how far `other` is to be moved onto `one`: the peak of their correlation, by parabolas."""
+    reach = REACH_VOX + 1
+    shape = tuple(length + 2 * reach for length in one.shape)
+    product = np.fft.rfft2(one, shape) * np.fft.rfft2(other, shape).conj()
+    near = np.roll(np.fft.irfft2(product, shape), (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+    row, column = np.unravel_index(near[1:-1, 1:-1].argmax(), (2 * reach - 1,) * 2)
+    here = near[row : row + 3, column : column + 3]
+    return float(row - REACH_VOX + _top(here[:, 1])), float(column - REACH_VOX + _top(here[1]))
+
+
+def _top(values: NDArray[np.float64]) -> float:
+    """Return where, from the middle one of three values, the parabola through them is highest."""
+    before, middle, after = values
+    bend = before - 2 * middle + after
+    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
