@@ -11,6 +11,7 @@ from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.adapter import ViewerAdapter
 from napari_mrsynth.gui.arrival import Arrival
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.intake import Intake
 from napari_mrsynth.gui.live_preview import LivePreview
@@ -63,6 +64,7 @@ class Presenter:
         self._intake = Intake(viewer, self.adapter, self.session, questions)
         self._live = LivePreview(dock, self.session, self.adapter)
         self._arrival = Arrival(self._show_rows)
+        self._listening = Connections()
 
     # ------------------------------------------------------------------ wiring
 
@@ -70,14 +72,15 @@ class Presenter:
         """Connect everything and show how things stand."""
         dock, session = self._dock, self.session
         self._connect_user()
-        session.study_changed.connect(self._show_study)
-        session.choice_changed.connect(self._show_choices)
-        session.status_changed.connect(self._show_status)
-        session.planes_made.connect(self._show_planes)
-        session.previews_dropped.connect(self.adapter.drop_previews)
-        session.synthesised.connect(self._show_result)
-        for event in self._viewer_events():
-            event.connect(self._follow_viewer)
+        listen = self._listening.make
+        listen(self._show_study, session.study_changed)
+        listen(self._show_choices, session.choice_changed)
+        listen(self._show_status, session.status_changed)
+        listen(self._show_planes, session.planes_made)
+        listen(self.adapter.drop_previews, session.previews_dropped)
+        listen(self._show_result, session.synthesised)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        listen(self._follow_viewer, dims.order, dims.ndisplay, dims.point, camera.orientation)
         dock.run.live.setChecked(self._preferences.live_preview)
         self._show_study()
         self._show_choices()
@@ -86,25 +89,11 @@ class Presenter:
 
     def disconnect(self) -> None:
         """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
-        for event in self._viewer_events():
-            event.disconnect(self._follow_viewer)
+        self._listening.cut()
         self._arrival.forget()
-        for signal in self._session_signals():
-            signal.disconnect()
         self.session.cancel()
         self.session.forget_preview()
         self.adapter.drop_previews()
-
-    def _session_signals(self) -> tuple[Any, ...]:
-        session = self.session
-        return (
-            session.study_changed,
-            session.choice_changed,
-            session.status_changed,
-            session.planes_made,
-            session.previews_dropped,
-            session.synthesised,
-        )
 
     def _connect_user(self) -> None:
         dock, session = self._dock, self.session
@@ -138,17 +127,6 @@ class Presenter:
         dock.run.live_chosen.connect(self._live.switch)
         dock.view.plane_chosen.connect(self._look_at)
         dock.view.side_chosen.connect(self._show_side)
-
-    def _viewer_events(self) -> tuple[Any, ...]:
-        viewer = self._viewer
-        return (
-            viewer.dims.events.order,
-            viewer.dims.events.ndisplay,
-            viewer.dims.events.point,
-            viewer.scene.camera.events.orientation,
-            viewer.layers.events.removed,
-            viewer.layers.events.inserted,
-        )
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""

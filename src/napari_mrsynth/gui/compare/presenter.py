@@ -16,6 +16,7 @@ from napari_mrsynth.gui.arrival import Arrival
 from napari_mrsynth.gui.compare import candidates
 from napari_mrsynth.gui.compare.stage import Stage, Way
 from napari_mrsynth.gui.compare.work import Looked, Task, exporting, looking
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.session.job import Cancelled, Executor, Failed, Job, Ok, Outcome
 from napari_mrsynth.session.status import State, Status
 
@@ -55,6 +56,7 @@ class ComparePresenter:
         self._known: set[str] = set()
         self._truth_by_user = self._lesions_by_user = False
         self._arrival = Arrival(self._show_arrived)
+        self._listening = Connections()
         self._soon = QTimer(dock)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -82,33 +84,21 @@ class ComparePresenter:
             signal.connect(partial(self._tell, act))
         dock.choices.changed.connect(self._remember)
         dock.choices.checked.connect(self._offer_soon)
-        for event in self._layer_events():
-            event.connect(self._offer_soon)
-        for event in self._view_events():
-            event.connect(self._follow_viewer)
+        layers, dims = self._viewer.layers.events, self._viewer.dims.events
+        self._listening.make(self._offer_soon, layers.inserted, layers.removed, layers.reordered)
+        turned = self._viewer.scene.camera.events.orientation
+        self._listening.make(self._follow_viewer, dims.order, dims.ndisplay, dims.point, turned)
         self.offer()
 
     def disconnect(self) -> None:
         """Let go of the viewer, give its view back and stop what is running."""
-        for event in self._layer_events():
-            event.disconnect(self._offer_soon)
-        for event in self._view_events():
-            event.disconnect(self._follow_viewer)
+        self._listening.cut()
         self._arrival.forget()
         if self._job is not None:
             self._job.on_end = self._job.on_step = lambda _: None
             self._job.cancel()
         for _ in self.stage.ending():
             pass
-
-    def _layer_events(self) -> tuple[Any, ...]:
-        events = self._viewer.layers.events
-        return events.inserted, events.removed, events.reordered
-
-    def _view_events(self) -> tuple[Any, ...]:
-        viewer = self._viewer
-        dims = viewer.dims.events
-        return dims.order, dims.ndisplay, dims.point, viewer.scene.camera.events.orientation
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.gui.lesions.image_layers import ImageLayers
 from napari_mrsynth.gui.lesions.images import Made, Planes, dice_in_words
@@ -56,6 +57,7 @@ class ImagesPresenter:
         self.layers = ImageLayers(viewer)
         self._own: Layer | None = None
         self._following = False
+        self._listening = Connections()
         self._seen: tuple[int, bytes] | None = None
         self._soon = QTimer(panel)
         self._soon.setSingleShot(True)
@@ -75,38 +77,24 @@ class ImagesPresenter:
         for signal, act in acts:
             signal.connect(partial(self._tell, act))
         panel.live_chosen.connect(self._follow_brush)
-        images.changed.connect(self._show)
-        images.changed.connect(self._begin_again)
-        images.planes_made.connect(self._show_planes)
-        images.made.connect(self._show_made)
-        images.drawn.connect(self._show_drawn)
-        session.choice_changed.connect(self._look)
-        session.status_changed.connect(self._show)
-        self._painter.touched.connect(self._follow_stroke)
-        self._painter.painted.connect(self._show)
-        for event in self._events():
-            event.connect(self._begin)
-        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
-            event.connect(self._show)
+        listen = self._listening.make
+        listen(self._show, images.changed, session.status_changed, self._painter.painted)
+        listen(self._begin_again, images.changed)
+        listen(self._show_planes, images.planes_made)
+        listen(self._show_made, images.made)
+        listen(self._show_drawn, images.drawn)
+        listen(self._look, session.choice_changed)
+        listen(self._follow_stroke, self._painter.touched)
+        dims, layers = self._viewer.dims.events, self._viewer.layers.events
+        listen(self._begin, dims.point, dims.order, dims.ndisplay)
+        listen(self._show, layers.inserted, layers.removed)
         self._look()
 
     def disconnect(self) -> None:
         """Let go of viewer and session; the panel's pieces are gone by now."""
-        for event in self._events():
-            event.disconnect(self._begin)
-        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
-            event.disconnect(self._show)
-        images = self.images
-        for signal in (images.changed, images.planes_made, images.made, images.drawn):
-            signal.disconnect()
-        self._painter.painted.disconnect()
-        self._painter.touched.disconnect()
-        images.forget_preview()
+        self._listening.cut()
+        self.images.forget_preview()
         self.layers.drop_previews()
-
-    def _events(self) -> tuple[Any, ...]:
-        dims = self._viewer.dims.events
-        return (dims.point, dims.order, dims.ndisplay)
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import image_of, layer_tuple
 from napari_mrsynth.gui.lesions.layers import LesionLayers
@@ -69,6 +70,7 @@ class LesionPresenter:
         self.brain_of: Callable[[Volume], BrainMask | None] = lambda _: None
         self._tool = "pan_zoom"
         self._stop_clicks: Callable[[], None] | None = None
+        self._listening = Connections()
         self._soon = QTimer(dock)
         self._soon.setSingleShot(True)
         self._soon.setInterval(DELAY_MS)
@@ -98,16 +100,17 @@ class LesionPresenter:
             signal.connect(partial(self._tell, act))
         paint.class_chosen.connect(self._use_class)
         paint.brush_chosen.connect(lambda mm, solid: self.layers.use_brush(mm, solid=solid))
-        session.choice_changed.connect(self._show_choices)
-        session.status_changed.connect(self._show_status)
-        session.ghost_changed.connect(self._show_ghost)
-        session.labels_ready.connect(self._paint_on)
-        session.stamped.connect(self._lay_down)
-        session.measured.connect(self._show_measured)
-        for event in self._layer_events():
-            event.connect(self._look_for_layers)
-        for event in self._view_events():
-            event.connect(self._letter)
+        listen = self._listening.make
+        listen(self._show_choices, session.choice_changed)
+        listen(self._show_status, session.status_changed)
+        listen(self._show_ghost, session.ghost_changed)
+        listen(self._paint_on, session.labels_ready)
+        listen(self._lay_down, session.stamped)
+        listen(self._show_measured, session.measured)
+        layers = self._viewer.layers.events
+        listen(self._look_for_layers, layers.inserted, layers.removed, layers.renamed)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        listen(self._letter, dims.order, dims.ndisplay, camera.orientation)
         self._stop_clicks = self.layers.on_click(self._clicked)
         paint.show_classes(session.classes)
         self._show_status(session.status)
@@ -115,33 +118,12 @@ class LesionPresenter:
 
     def disconnect(self) -> None:
         """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
-        for event in self._layer_events():
-            event.disconnect(self._look_for_layers)
-        for event in self._view_events():
-            event.disconnect(self._letter)
+        self._listening.cut()
         if self._stop_clicks is not None:
             self._stop_clicks()
-        session = self.session
-        for signal in (
-            session.choice_changed,
-            session.status_changed,
-            session.ghost_changed,
-            session.labels_ready,
-            session.stamped,
-            session.measured,
-        ):
-            signal.disconnect()
         self._unwatch()
-        session.let_go()
+        self.session.let_go()
         self.layers.drop_ghost()
-
-    def _layer_events(self) -> tuple[Any, ...]:
-        layers = self._viewer.layers.events
-        return (layers.inserted, layers.removed, layers.renamed)
-
-    def _view_events(self) -> tuple[Any, ...]:
-        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
-        return (dims.order, dims.ndisplay, camera.orientation)
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""

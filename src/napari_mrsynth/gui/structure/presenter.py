@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui import scene
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.incoming import image_from_layer
 from napari_mrsynth.gui.layer_data import image_of
@@ -57,6 +58,7 @@ class StructurePresenter:
         self._scan: Layer | None = None
         self._lesions: Layer | None = None
         self._following = False
+        self._listening = Connections()
         self._soon = QTimer(dock)
         self._soon.setSingleShot(True)
         self._soon.setInterval(DELAY_MS)
@@ -80,16 +82,17 @@ class StructurePresenter:
             signal.connect(partial(self._tell, act))
         panel.brain_chosen.connect(self._begin)
         run.live_chosen.connect(self._begin)
-        session.choice_changed.connect(self._show_choices)
-        session.choice_changed.connect(self._begin)
-        session.status_changed.connect(self._show_status)
-        session.plane_made.connect(self._show_plane)
-        session.preview_failed.connect(self.layers.drop_previews)
-        session.map_made.connect(self._show_map)
-        for event in self._view_events():
-            event.connect(self._follow)
-        for event in self._layer_events():
-            event.connect(self._look_for_layers)
+        listen = self._listening.make
+        listen(self._show_choices, session.choice_changed)
+        listen(self._begin, session.choice_changed)
+        listen(self._show_status, session.status_changed)
+        listen(self._show_plane, session.plane_made)
+        listen(self.layers.drop_previews, session.preview_failed)
+        listen(self._show_map, session.map_made)
+        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
+        listen(self._follow, dims.point, dims.order, dims.ndisplay, camera.orientation)
+        layers = self._viewer.layers.events
+        listen(self._look_for_layers, layers.inserted, layers.removed, layers.renamed)
         run.live.setChecked(True)
         self._show_status(session.status)
         self._look_for_layers()
@@ -97,30 +100,10 @@ class StructurePresenter:
 
     def disconnect(self) -> None:
         """Let go of viewer and session and stop what is running; the dock's pieces are gone by now."""
-        for event in self._view_events():
-            event.disconnect(self._follow)
-        for event in self._layer_events():
-            event.disconnect(self._look_for_layers)
-        session = self.session
-        for signal in (
-            session.choice_changed,
-            session.status_changed,
-            session.plane_made,
-            session.preview_failed,
-            session.map_made,
-        ):
-            signal.disconnect()
-        session.cancel()
-        session.forget_preview()
+        self._listening.cut()
+        self.session.cancel()
+        self.session.forget_preview()
         self.layers.drop_previews()
-
-    def _view_events(self) -> tuple[Any, ...]:
-        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
-        return (dims.point, dims.order, dims.ndisplay, camera.orientation)
-
-    def _layer_events(self) -> tuple[Any, ...]:
-        layers = self._viewer.layers.events
-        return (layers.inserted, layers.removed, layers.renamed)
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
         """Do what the user asked; what the project refuses is said in the dock."""

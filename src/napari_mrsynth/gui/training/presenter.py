@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui.compare.inside import session_in
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.configurations import Configuration, shipped
@@ -62,6 +63,7 @@ class TrainingPresenter:
         self.store = BundleStore()
         self._configurations = shipped()
         self._configuration = 0
+        self._listening = Connections()
         self._clock = QTimer(dock)
         self._clock.setInterval(TICK_MS)
         self._clock.timeout.connect(self._tick)
@@ -87,11 +89,12 @@ class TrainingPresenter:
         dock.train.changed.connect(self._show_patients)
         dock.tune.changed.connect(self._show_patients)
         dock.modes.currentChanged.connect(lambda index: session.choose(_MODES[index]))
-        session.patients_changed.connect(self._show_patients)
-        session.said_changed.connect(self._show_said)
-        session.figures_changed.connect(self._show_figures)
-        session.fine_tuned.connect(self._show_result)
-        session.model_made.connect(self._show_model)
+        listen = self._listening.make
+        listen(self._show_patients, session.patients_changed)
+        listen(self._show_said, session.said_changed)
+        listen(self._show_figures, session.figures_changed)
+        listen(self._show_result, session.fine_tuned)
+        listen(self._show_model, session.model_made)
         dock.tune.show_models(self._parents())
         self._show_configurations()
         self._show_patients()
@@ -100,16 +103,8 @@ class TrainingPresenter:
 
     def disconnect(self) -> None:
         """Let go of the session and end what is running; the dock's pieces are gone by now."""
-        session = self.session
-        for signal in (
-            session.patients_changed,
-            session.said_changed,
-            session.figures_changed,
-            session.fine_tuned,
-            session.model_made,
-        ):
-            signal.disconnect()
-        session.close()
+        self._listening.cut()
+        self.session.close()
 
     def may_leave(self) -> bool:
         """Say whether the dock may go; a training that runs is ended if the user says so."""
