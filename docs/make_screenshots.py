@@ -29,6 +29,7 @@ from napari_mrsynth.io import write_volume
 from napari_mrsynth.samples import digital_brain
 from napari_mrsynth.session.status import State
 
+SEED = 9
 COHORT_CONTRASTS = ("T1w", "T2w", "FLAIR")
 
 
@@ -136,6 +137,13 @@ def photograph_structure(folder: Path, theme: str) -> None:
     dock.run.run.click()
     camera.live(lambda: not session.busy)
     camera.take("done")
+    for layer in camera.viewer.layers:
+        layer.visible = False
+    dock.panel.seed.setValue(SEED)
+    dock.panel.draw.click()
+    camera.live(lambda: not session.busy)
+    camera.viewer.reset_view()
+    camera.take("random")
     camera.viewer.close()
 
 

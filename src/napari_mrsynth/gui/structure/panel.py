@@ -116,7 +116,7 @@ class StructurePanel(QWidget):
         whole.addLayout(sliders)
         whole.addLayout(last)
         whole.addWidget(self.share)
-        whole.addWidget(heading("From nobody"))
+        whole.addWidget(heading("At random"))
         whole.addLayout(random)
 
 
