@@ -30,6 +30,8 @@ STROKES = (
 """Class, the brush's diameter in voxels, where it is put down (A, R), about the lesion's mirrored place."""
 
 SLICES = range(-6, 7)
+ZOOM = 1.6
+LIVE = tuple(f"{name} (preview)" for name in ("T1w", "T1ce", "T2w", "FLAIR"))
 
 
 def main() -> None:
@@ -62,11 +64,15 @@ def main() -> None:
     viewer.canvas.grid.enabled = False
 
     dock.make.live.setChecked(True)
-    began = time.perf_counter()
     labels.selected_label, labels.brush_size = 2, 12
     labels.paint((centre[0], centre[1] + 24, centre[2]), 2)
-    camera.live(lambda: "FLAIR (preview)" in viewer.layers)
-    print(f"live slice after {1000 * (time.perf_counter() - began):.0f} ms")
+    camera.live(lambda: all(name in viewer.layers for name in LIVE))
+    for further in (30, 36, 42):
+        before = {name: viewer.layers[name].data for name in LIVE}
+        began = time.perf_counter()
+        labels.paint((centre[0], centre[1] + further, centre[2]), 2)
+        camera.live(lambda: all(viewer.layers[name].data is not old for name, old in before.items()))  # noqa: B023
+        print(f"four live slices {1000 * (time.perf_counter() - began):.0f} ms after the stroke")
     _side_by_side(camera, "(preview)")
     camera.take("live")
     scene.remove_writing(viewer)
@@ -98,6 +104,7 @@ def _side_by_side(camera: Camera, what: str) -> None:
     camera.viewer.canvas.grid.shape = (2, 2)
     camera.viewer.canvas.grid.enabled = True
     camera.viewer.reset_view()
+    camera.viewer.scene.camera.zoom *= ZOOM
 
 
 def _arguments() -> argparse.Namespace:
