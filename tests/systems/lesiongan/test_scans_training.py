@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from lesion_cohort import last_weights, require_same, whole_and_in_parts, write_settings
-from napari_mrsynth.bundles import Bundle
+from napari_mrsynth.bundles import Bundle, BundleStore
 from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.generation import generator_bundle, segmenter_bundle
+from napari_mrsynth.lesions import label_set
 from napari_mrsynth.systems import load_predictor
 from napari_mrsynth.systems.lesiongan.scans.predictor import ScansPredictor
 from napari_mrsynth.training.config import load_config
 from napari_mrsynth.training.registry import training_system
 from napari_mrsynth.training.run import train
 
+MODELS = Path(__file__).parents[3] / "models"
 CONFIGS = Path(__file__).parents[3] / "src/napari_mrsynth/systems/lesiongan/scans/configs"
 
 
@@ -60,3 +63,31 @@ def test_the_shipped_configurations_build_at_their_crop(path):
     assert settled.optim.crop % system.network.multiple == 0
     count = sum(p.numel() for p in system.network.parameters())
     assert (count < 2_000_000) is (path.stem != "paper")
+
+
+def test_the_shipped_generator_and_segmenter_are_small_and_have_seen_nobody_who_is_held_out():
+    store, tumour = BundleStore([MODELS]), label_set("tumour")
+    made_by, judged_by = generator_bundle(store, tumour), segmenter_bundle(store, tumour)
+    for bundle in (made_by, judged_by):
+        learnt = {subject["id"] for subject in bundle.card.training["subjects"]}
+        assert not learnt & {f"tumour/BraTS2021_{number}" for number in ("01484", "01658", "01660")}
+        assert bundle.card.results
+    drawn = [card.id for card in store.cards() if card.system == "anatomy"]
+    shipped = [made_by, judged_by, *map(store.get, drawn)]
+    assert sum((each.folder / "model.safetensors").stat().st_size for each in shipped) < 12_000_000
+
+
+def test_the_shipped_generator_paints_what_a_radiologist_expects_of_a_glioma():
+    predictor = load_predictor(generator_bundle(BundleStore([MODELS]), label_set("tumour")))
+    assert isinstance(predictor, ScansPredictor)
+    rows, columns = np.mgrid[:160, :144]
+    brain = (((rows - 80) / 74) ** 2 + ((columns - 72) / 62) ** 2 < 1).astype(np.uint8)[None]
+    structure = brain - (((rows - 80) / 71) ** 2 + ((columns - 72) / 59) ** 2 < 1)[None]
+    apart = np.hypot(rows - 70, columns - 40)[None]
+    labels = np.select([apart < 7, apart < 13, apart < 22], [1, 4, 2]).astype(np.uint8)
+    made = predictor.make(structure, labels, brain, ["T1ce", "FLAIR"])
+    healthy = (brain > 0) & (apart > 40)
+    tissue = {name: np.median(image[healthy]) for name, image in made.items()}
+    assert made["FLAIR"][labels == 2].mean() > 1.2 * tissue["FLAIR"]  # oedema is bright in FLAIR
+    assert made["T1ce"][labels == 4].mean() > 1.2 * tissue["T1ce"]  # the rim takes up contrast agent
+    assert made["T1ce"][labels == 1].mean() < made["T1ce"][labels == 4].mean()  # the necrotic core does not
