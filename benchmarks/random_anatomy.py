@@ -34,12 +34,8 @@ def main() -> None:
     alike = 2 * (maps @ maps.T) / (edges[:, None] + edges)
     print(f"{drawer.card.id}, seeds 0 to {count - 1}: {each * 1000:.0f} ms each")
     print(f"first map passes the filter: {np.mean(passed & (np.array(attempts) == 1)):.1%}")
-    print(
-        f"passes within 50 drawings: {passed.mean():.1%}; {np.mean(attempts):.1f} each, at most {max(attempts)}"
-    )
-    print(
-        f"edge in the brain: median {np.median(shares):.1%}, above 40 % in {np.mean(shares > 0.4):.1%} of seeds"
-    )
+    print(f"passes within 50: {passed.mean():.1%}; {np.mean(attempts):.1f} each, at most {max(attempts)}")
+    print(f"edge in brain: median {np.median(shares):.1%}, above 40 % in {np.mean(shares > 0.4):.1%}")
     print(f"brain: {np.mean(areas):.0f} pixels, from {min(areas)} to {max(areas)}")
     print(f"F1 between two seeds' maps: mean {np.mean(alike[~np.eye(count, dtype=bool)]):.2f}")
 
