@@ -110,7 +110,7 @@ def _side_by_side(camera: Camera, what: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("patient", type=Path, help="a patient's folder, with a lesion label")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "screenshots")
     return parser.parse_args()
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class Progress:
 
 
 ProgressCallback = Callable[[Progress], None]
+
+
+def ended(work: Generator[Any, None, Outcome]) -> Outcome:
+    """Run work that tells how far it is to its end, listening to none of it; return its result."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
 
 
 class Stopwatch:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +28,10 @@ from napari_mrsynth.generation import (
 from napari_mrsynth.imaging import LabelVolume, Source
 from napari_mrsynth.io import write_volume
 from napari_mrsynth.lesions import LesionLibrary, label_set
+from napari_mrsynth.progress import ended
 
 SURE = 0.05
 """A lesion whose own slices alone miss the threshold by more than this is refused without the rest."""
-
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +101,10 @@ class Workshop:
             return Refusal(LESION, error.message, maps=maps)
         if anatomy.grid.display.shape[0] > 1 and recipe.threshold:
             slab = slab_of(anatomy, painted.labels, painted.framed)
-            check = self._judged(_ended(self.maker.run(slab, painted, recipe.contrasts)))
+            check = self._judged(ended(self.maker.run(slab, painted, recipe.contrasts)))
             if _overall(check) < recipe.threshold - SURE:
                 return _refused(check, "in the lesion's slices", maps)
-        made = _ended(self.maker.run(anatomy, painted, recipe.contrasts))
+        made = ended(self.maker.run(anatomy, painted, recipe.contrasts))
         check = self._judged(made)
         if _overall(check) < recipe.threshold:
             return _refused(check, "in all", maps)
@@ -120,7 +118,7 @@ class Workshop:
         return found.anatomy, found.attempts
 
     def _judged(self, made: Generated) -> Check:
-        return _ended(self.judge.run(made.outputs, made.painted.labels, made.anatomy.brain))
+        return ended(self.judge.run(made.outputs, made.painted.labels, made.anatomy.brain))
 
 
 def make_sample(recipe: Recipe, root: str, index: int) -> Record:
@@ -210,13 +208,3 @@ def _overall(check: Check) -> float:
 
 def _refused(check: Check, where: str, maps: int) -> Refusal:
     return Refusal(DICE, f"Dice {_overall(check):.3f} {where}", dice=_overall(check), maps=maps)
-
-
-def _ended(work: Generator[Any, None, Outcome]) -> Outcome:
-    """Run a generator to its end and return its result."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome

@@ -18,7 +18,7 @@ from napari_mrsynth.imaging import LabelVolume, Study, Volume
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
 from napari_mrsynth.preprocess.study import build_study
-from napari_mrsynth.progress import Progress, Stopwatch
+from napari_mrsynth.progress import Progress, Stopwatch, ended
 from napari_mrsynth.synthesis import Engine, Request
 from napari_mrsynth.systems.predictor import SYNTHESISERS
 
@@ -170,12 +170,7 @@ def _predictions(
     engine: Engine, bundle: Bundle, study: Study, used: tuple[str, ...], target: str
 ) -> Iterator[tuple[str, Volume]]:
     steps = engine.run(study, Request((target,), used, bundle=str(bundle.folder)))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            yield MODEL, end.value.outputs[target]
-            break
+    yield MODEL, ended(steps).outputs[target]
     yield BASELINE, _mean_of_inputs(study, used)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from napari_mrsynth.imaging import LabelVolume, Volume
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.lesions import LabelSet
 from napari_mrsynth.preprocess.members import labels_on
-from napari_mrsynth.progress import Progress, Stopwatch
+from napari_mrsynth.progress import Progress, Stopwatch, ended
 
 MADE, REAL = "made", "real"
 EASIEST = ("T1w", "T2w", "FLAIR", "T1ce")
@@ -29,8 +29,6 @@ EASIEST = ("T1w", "T2w", "FLAIR", "T1ce")
 
 EVERY = 4
 """Every how many slices displacement is measured."""
-
-Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
@@ -141,12 +139,12 @@ def measuring(
         except LabelError as error:
             skipped.append((f"{patient.name} with the lesion of {other.name}", error.message))
             continue
-        made = _ended(maker.run(patient.anatomy, painted, maker.contrasts))
+        made = ended(maker.run(patient.anatomy, painted, maker.contrasts))
         brain, labels = patient.anatomy.brain, painted.labels
-        check = _ended(judge.run(made.outputs, labels, brain))
+        check = ended(judge.run(made.outputs, labels, brain))
         scores.append(_score(patient, other.name, MADE, check, made.outputs, structure_f1=made.structure_f1))
         if own:
-            check = _ended(judge.run(patient.volumes, labels, brain))
+            check = ended(judge.run(patient.volumes, labels, brain))
             scores.append(_score(patient, other.name, REAL, check, patient.volumes))
             pictured.append(_pictured(patient, made.outputs, labels))
     return scores, pictured, skipped
@@ -204,13 +202,3 @@ def _pictured(patient: _Patient, made: Mapping[str, Volume], labels: LabelVolume
         return {name: np.asarray(volumes[name].display[plane], dtype=np.float32) for name in made}
 
     return Pictured(patient.name, cut(patient.volumes), cut(made), marked[plane], structure)
-
-
-def _ended(work: Generator[Any, None, Outcome]) -> Outcome:
-    """Run a generator to its end and return its result."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
