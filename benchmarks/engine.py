@@ -89,6 +89,8 @@ def main() -> None:
         "engine_s": scratch_s,
         "times_faster": plain_s / scratch_s,
         "times_faster_cpu": plain_cpu / scratch_cpu,
+        "engine_again_s": statistics.median(wall for wall, _ in anew["on"]),
+        "times_faster_again": plain_s / statistics.median(wall for wall, _ in anew["on"]),
         "relative_l2_percent": 100 * apart,
         "redraw_median_ms": 1000 * statistics.median(wall for wall, _ in redraws),
         "redraw_median_cpu_ms": 1000 * statistics.median(cpu for _, cpu in redraws),
@@ -182,7 +184,9 @@ def table(report: dict[str, Any]) -> str:
         ("whole volume, plain", f"{report['plain_s']:.1f} s", ""),
         ("whole volume, engine", f"{report['engine_s']:.1f} s", ""),
         ("times faster", f"{report['times_faster']:.1f}", "at least 8"),
-        ("times faster, processor time", f"{report['times_faster_cpu']:.1f}", ""),
+        ("  its processor time", f"{report['times_faster_cpu']:.1f}", ""),
+        ("whole volume, engine, from scratch again", f"{report['engine_again_s']:.1f} s", ""),
+        ("times faster", f"{report['times_faster_again']:.1f}", "at least 8"),
         ("relative L2 difference in the brain", f"{report['relative_l2_percent']:.2f} %", "at most 1 %"),
         ("redraw of a toggled slice, median", f"{report['redraw_median_ms']:.0f} ms", "at most 100 ms"),
         ("  its processor time", f"{report['redraw_median_cpu_ms']:.0f} ms", ""),
@@ -198,7 +202,7 @@ def table(report: dict[str, Any]) -> str:
         f"{report['cores']} cores, {report['threads']} threads, engine in {report['precision']} (bfloat16: "
         f"{report['bfloat16_units']}), load average {report['load_average'][0]}"
     )
-    return "\n".join([head, *(f"{name:38s} {value:>10s}   {bar}" for name, value, bar in rows)])
+    return "\n".join([head, *(f"{name:42s} {value:>10s}   {bar}" for name, value, bar in rows)])
 
 
 def _arguments() -> argparse.Namespace:
