@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     from qtpy.QtWidgets import QApplication
 
     viewer = napari.Viewer(title="napari-mrsynth demo", show=False)
-    viewer.window.resize(*SIZE)
     viewer.window.show()
+    viewer.window.resize(*SIZE)  # after it was shown: napari gives it the size it last had
     try:
         _, dock = viewer.window.add_plugin_dock_widget("napari-mrsynth", "Synthesis")
         written = play(dock, given.out)
