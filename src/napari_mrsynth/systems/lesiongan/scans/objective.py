@@ -204,7 +204,7 @@ def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor
     label : Tensor, (B, 1 + class, H, W)
         Of the real scans, one-hot.
     """
-    weight = (1 + _even(label).clamp(max=MOST)) / 2
+    weight = _weight(label)
     return _mean([weight * (real.float() - made.float()).abs() for real, made in pairs])
 
 
@@ -214,7 +214,7 @@ def squared_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tenso
     Beyond the paper: where a map does not tell what lies between two edges, the best guess of the absolute
     difference is the commoner tissue, and fluid is lost; that of the square lies between the two.
     """
-    weight = (1 + _even(label).clamp(max=MOST)) / 2
+    weight = _weight(label)
     return _mean([weight * (real.float() - made.float()).square() for real, made in pairs])
 
 
@@ -233,6 +233,11 @@ def edges_loss(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         apart = real.float() - made.float()
         costs += [apart.diff(dim=-1).abs(), apart.diff(dim=-2).abs()]
     return _mean(costs)
+
+
+def _weight(label: Tensor) -> Tensor:
+    """Return what each voxel weighs: half the same for all, half more for lesions."""
+    return (1 + _even(label).clamp(max=MOST)) / 2
 
 
 def _even(label: Tensor) -> Tensor:
