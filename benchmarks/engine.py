@@ -112,11 +112,11 @@ def load_study(data: str, without: str) -> Study:
     if data == "sample":
         from napari_mrsynth.samples import digital_brain
 
-        volumes = list(digital_brain())
-        return build_study([v for v in volumes if v.contrast != without], name="digital-brain")
-    from napari_mrsynth.io import read_patient
+        files = digital_brain()
+    else:
+        from napari_mrsynth.io import read_patient
 
-    files = read_patient(data)
+        files = read_patient(data)
     scans = [volume for volume in files.volumes if volume.contrast not in ("", None, without)]
     return build_study(scans, name=files.name, mask=files.mask)
 
