@@ -14,6 +14,7 @@ from napari_mrsynth.bundles import Bundle, save_bundle
 from napari_mrsynth.cli import main
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.evaluation.card import BASELINE, MODEL, Row, differences, holm, patients_below
+from napari_mrsynth.generation.measured import MADE, Score, results_of
 from napari_mrsynth.io import read_patient
 from phantoms import brain_study, patient_folder
 
@@ -105,6 +106,18 @@ def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tm
     assert card.results["painted"]["Dice of lesion"] == pytest.approx(
         np.mean([each["dice"]["lesion"] for each in found["painted"] if each["kind"] == "made"]), abs=1e-4
     )
+    assert "not among the training subjects" in card.results["how lesions were measured"]
+
+
+def test_lesions_painted_on_training_patients_are_not_called_unseen_on_the_card(bundle):
+    score = Score("p1", "p1", MADE, {"lesion": 0.9}, 0.8, {"T1w": 0.7}, {"T1w, T2w": 0.1}, {"T1w, T2w": 1.0})
+    told = [
+        results_of([score], bundle.card, "mrsynth", training_error=seen)["how lesions were measured"]
+        for seen in (False, True)
+    ]
+    assert "anatomy of p1, not among the training subjects" in told[0]
+    assert told[1].startswith("Training error: the model was trained on patients measured here.")
+    assert "not among" not in told[1]
 
 
 @pytest.mark.parametrize(

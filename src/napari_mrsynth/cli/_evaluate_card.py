@@ -132,7 +132,7 @@ def _painted(
         out, bundle.card, judge.card, scores, pictured, skipped=skipped, training_error=training_error
     )
     command = f"mrsynth evaluate --card {bundle.card.id} PATIENTS"
-    found = results_of(scores, judge.card, command)
+    found = results_of(scores, judge.card, command, training_error=training_error)
     if translation is not None:
         card = replace(bundle.card, results={**found, **translation})
         save_bundle(bundle.folder, card, bundle.state())

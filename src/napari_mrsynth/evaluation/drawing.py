@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.errors import OutputError
 from napari_mrsynth.evaluation.comparison import Comparison
 from napari_mrsynth.evaluation.places import joint_histogram, slice_errors
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,13 +51,7 @@ def png(comparisons: Sequence[Comparison], slice_index: int | None = None) -> by
 
 
 def _figure(comparisons: Sequence[Comparison], slice_index: int | None) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise OutputError(
-            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
-        ) from error
-    figure = Figure(figsize=(13.5, 3.3 * len(comparisons) + 0.5), layout="constrained")
+    figure = blank_figure(13.5, 3.3 * len(comparisons) + 0.5)
     panels = figure.subplots(len(comparisons), 5, squeeze=False)
     for row, comparison in zip(panels, comparisons, strict=True):
         _row(figure, row, comparison, slice_index)

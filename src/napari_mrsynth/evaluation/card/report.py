@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.errors import OutputError
 from napari_mrsynth.evaluation.card.measure import BASELINE, MODEL, SCORED, Row
+from napari_mrsynth.evaluation.card.page import closing, opening
 from napari_mrsynth.evaluation.card.significance import FEWEST_PATIENTS, Difference
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure, write_png
 
 _SHOWN = (("nmse", "NMSE", 4), ("mae", "MAE", 2), ("psnr", "PSNR, dB", 2), ("ssim", "SSIM", 4))
 
@@ -68,14 +68,8 @@ def page(
 ) -> str:
     """Return the report as Markdown."""
     patients = list(dict.fromkeys(row.patient for row in rows))
-    lines = [f"# {card.title}, measured", ""]
-    if training_error:
-        lines += ["**Training error: the model was trained on patients measured here.**", ""]
+    lines = opening(card.title, card, patients, training_error=training_error)
     lines += [
-        f"Made by `mrsynth evaluate --card {card.id} PATIENTS` of napari-mrsynth {__version__}; weights "
-        f"`{card.weights_sha256[:12]}`. {len(patients)} patient{'s' if len(patients) != 1 else ''}: "
-        f"{', '.join(patients)}.",
-        "",
         "- Every contrast a patient has is made from every subset of the others, as by `mrsynth synthesize`.",
         *_of_the_system(card),
         "- Both images' means over the brain are made equal by one factor; nothing else is rescaled, "
@@ -90,8 +84,7 @@ def page(
         if here:
             lines += ["", f"## {region.capitalize()}", "", *_table(rows, here, region)]
     lines += ["", f"![NMSE of every subset]({figure})"]
-    if skipped:
-        lines += ["", "Left out: " + " ".join(f"{name} ({reason})" for name, reason in skipped)]
+    lines += closing(skipped)
     return "\n".join(lines) + "\n"
 
 
@@ -132,14 +125,8 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def _draw(path: Path, rows: Sequence[Row]) -> None:
     """Draw every patient's NMSE over the brain: a panel per target, model and baseline per subset."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise OutputError(
-            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
-        ) from error
     targets = list(dict.fromkeys(row.target for row in rows))
-    figure = Figure(figsize=(3.6 * len(targets), 4.0), layout="constrained", dpi=120)
+    figure = blank_figure(3.6 * len(targets), 4.0)
     panels = figure.subplots(1, len(targets), squeeze=False)[0]
     for panel, target in zip(panels, targets, strict=True):
         here = [row for row in rows if row.target == target and row.region == "brain"]
@@ -154,5 +141,4 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
         panel.set_title(target, fontsize=10)
     panels[0].set_ylabel("NMSE over the brain (log)")
     panels[0].legend(frameon=False, fontsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    write_png(figure, path, dpi=120)

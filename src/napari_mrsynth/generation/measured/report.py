@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.errors import OutputError
+from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, opening
 from napari_mrsynth.evaluation.displacement import REACH_VOX
 from napari_mrsynth.generation.measured.measure import EVERY, MADE, REAL, Pictured, Score
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure, write_png
 
 PUBLISHED_DICE = 0.838
 """The best unfiltered figure of Qu et al. 2020, on their own measure."""
@@ -73,15 +73,15 @@ def page(
     figure: str,
 ) -> str:
     """Return the report as Markdown."""
-    lines = [f"# Painted lesions: {card.id}, measured", ""]
-    if training_error:
-        lines += ["**Training error: the model was trained on patients measured here.**", ""]
     patients = list(dict.fromkeys(score.patient for score in scores))
+    lines = opening(
+        f"Painted lesions: {card.id}",
+        card,
+        patients,
+        training_error=training_error,
+        judged_by=f", segmenter {judge.id} `{judge.weights_sha256[:12]}`",
+    )
     lines += [
-        f"Made by `mrsynth evaluate --card {card.id} PATIENTS` of napari-mrsynth {__version__}; weights "
-        f"`{card.weights_sha256[:12]}`, segmenter {judge.id} `{judge.weights_sha256[:12]}`. "
-        f"{len(patients)} patient{'s' if len(patients) != 1 else ''}: {', '.join(patients)}.",
-        "",
         "- Anatomy: the structure map of the patient's first scan of T1w, T2w, FLAIR, T1ce, without its own "
         "lesion. Lesion: an expert's label, the patient's own or another patient's on the same grid; what "
         "lies outside the brain is left out. Nothing is drawn again, nothing is filtered.",
@@ -111,12 +111,13 @@ def page(
         "Of each patient the slice with most lesion: the real scans, and what was made of the map and the "
         "label alone. Grey values are shown on the same scale, both divided by their own mean.",
     ]
-    if skipped:
-        lines += ["", "Left out: " + " ".join(f"{name} ({reason})" for name, reason in skipped)]
+    lines += closing(skipped)
     return "\n".join(lines) + "\n"
 
 
-def results_of(scores: Sequence[Score], judge: Card, command: str) -> dict[str, Any]:
+def results_of(
+    scores: Sequence[Score], judge: Card, command: str, *, training_error: bool = False
+) -> dict[str, Any]:
     """Return the figures as a card keeps them: means over the made sets, texts first."""
     made = [score for score in scores if score.kind == MADE]
     patients = ", ".join(dict.fromkeys(score.patient for score in made))
@@ -135,10 +136,13 @@ def results_of(scores: Sequence[Score], judge: Card, command: str) -> dict[str, 
     figures["contrasts apart, most, voxels"] = round(
         max(value for score in made for value in score.apart_most.values()), 4
     )
+    unseen = "" if training_error else ", not among the training subjects"
     how = (
-        f"Painted lesions on the anatomy of {patients}, not among the training subjects: expert labels, "
-        f"nothing filtered; Dice of {judge.id} on the made contrasts. Made by `{command}`."
+        f"Painted lesions on the anatomy of {patients}{unseen}: expert labels, nothing filtered; Dice of "
+        f"{judge.id} on the made contrasts. Made by `{command}`."
     )
+    if training_error:
+        how = f"{TRAINING_ERROR} {how}"
     return {"how lesions were measured": how, "painted": figures}
 
 
@@ -206,14 +210,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _draw(path: Path, pictured: Sequence[Pictured]) -> None:
     """Draw two rows per patient, real and made; a column per contrast, and label and map at the end."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise OutputError(
-            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
-        ) from error
     names = list(pictured[0].made)
-    figure = Figure(figsize=(2.0 * (len(names) + 1), 4.6 * len(pictured)), layout="constrained", dpi=110)
+    figure = blank_figure(2.0 * (len(names) + 1), 4.6 * len(pictured))
     panels = figure.subplots(2 * len(pictured), len(names) + 1, squeeze=False)
     for place, each in enumerate(pictured):
         rows, columns = np.nonzero(each.real[names[0]])
@@ -233,5 +231,4 @@ def _draw(path: Path, pictured: Sequence[Pictured]) -> None:
             line[-1].set_title(f"{title} of {each.patient}", fontsize=8)
     for panel in panels.flat:
         panel.set_axis_off()
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    write_png(figure, path, dpi=110)

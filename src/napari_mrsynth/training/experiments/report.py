@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_mrsynth import __version__
-from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.any_subset import Outcome
 from napari_mrsynth.training.experiments.plan import METHODS, NETWORK, AnySubset, command_of
 from napari_mrsynth.training.experiments.published import published_lines
@@ -30,7 +30,7 @@ def write_report(settings: AnySubset, outcome: Outcome, folder: Path) -> dict[st
 
     Raises
     ------
-    ConfigError
+    OutputError
         If matplotlib, which draws the figure, is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,14 +151,8 @@ def _ordinal(number: int) -> str:
 
 def _draw(tables: Mapping[str, Table], path: Path) -> None:
     """Draw the NMSE of every method on every pair: a row per kind of part, a panel per target."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(
-            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
-        ) from error
     targets = list(dict.fromkeys(target for table in tables.values() for _, target in table.pairs))
-    figure = Figure(figsize=(3.6 * len(targets), 3.4 * len(tables) + 0.6), layout="constrained", dpi=150)
+    figure = blank_figure(3.6 * len(targets), 3.4 * len(tables) + 0.6)
     axes = figure.subplots(len(tables), len(targets), squeeze=False)
     for row, (kind, table) in zip(axes, tables.items(), strict=True):
         for panel, target in zip(row, targets, strict=True):
@@ -167,8 +161,7 @@ def _draw(tables: Mapping[str, Table], path: Path) -> None:
         row[0].set_ylabel("NMSE over the brain (log)")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    write_png(figure, path, dpi=150)
 
 
 def _panel(panel: Any, table: Table, target: str) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_mrsynth import __version__
-from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
 from napari_mrsynth.training.experiments.joyce.running import Outcome
 from napari_mrsynth.training.experiments.plan import Settings, written
@@ -53,7 +53,7 @@ def write_report(
 
     Raises
     ------
-    ConfigError
+    OutputError
         If matplotlib, which draws the figure, is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,14 +119,8 @@ def _places(experiment: Experiment) -> list[str]:
 
 def _draw(experiment: Experiment, tables: Mapping[str, Table], path: Path) -> None:
     """Draw every line's published errors on the left and ours on the right, each on its own scale."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(
-            "The figure needs matplotlib, which is not installed.", hint="pip install matplotlib"
-        ) from error
     count, panels = len(experiment.lines), len(experiment.published) + 1
-    figure = Figure(figsize=(4.5 + 2.6 * panels, 1.4 + 0.26 * count), layout="constrained", dpi=150)
+    figure = blank_figure(4.5 + 2.6 * panels, 1.4 + 0.26 * count)
     axes = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
     places = range(count)
     for number, (panel, name) in enumerate(zip(axes, experiment.published, strict=False)):
@@ -151,8 +145,7 @@ def _draw(experiment: Experiment, tables: Mapping[str, Table], path: Path) -> No
         panel.set_xlabel("MSE over the brain", fontsize=8)
         panel.tick_params(axis="x", labelsize=7)
         panel.spines[["top", "right"]].set_visible(False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    write_png(figure, path, dpi=150)
 
 
 def _number(text: str) -> float | None:
