@@ -59,6 +59,35 @@ def test_files_of_unknown_contrast_are_paired_by_equal_names(tmp_path):
     assert pair.truth.name == "volume3.nii.gz"
 
 
+@pytest.mark.parametrize(
+    ("pred", "truth"),
+    [
+        ("p1/FLAIR.nii.gz", "p2/FLAIR.nii.gz"),
+        ("p1/swi.nii.gz", "p2/swi.nii.gz"),
+        ("p1/scans/FLAIR.nii.gz", "p2/scans/FLAIR.nii.gz"),
+        ("study/p1_FLAIR.nii.gz", "study/p2_FLAIR.nii.gz"),
+        ("p01_T2.nii.gz", "p0_1_T2.nii.gz"),
+        ("sub-01_ses-1_FLAIR.nii.gz", "sub-01_ses-2_FLAIR.nii.gz"),
+    ],
+)
+def test_one_patient_is_never_scored_against_another(tmp_path, pred, truth):
+    save(phantom(SHAPE, affine_of(SHAPE, SPACING), "FLAIR"), tmp_path / "pred" / pred)
+    save(phantom(SHAPE, affine_of(SHAPE, SPACING), "FLAIR"), tmp_path / "truth" / truth)
+    with pytest.raises(InputError, match="no truth"):
+        pair_folders(tmp_path / "pred", tmp_path / "truth")
+
+
+def test_labels_in_folders_of_one_name_belong_to_the_patient_above(tmp_path):
+    image = phantom(SHAPE, affine_of(SHAPE, SPACING), "FLAIR")
+    for patient in ("p1", "p2"):
+        save(image, tmp_path / "pred" / patient / "scans" / "FLAIR.nii.gz")
+        save(image, tmp_path / "truth" / patient / "scans" / "FLAIR.nii.gz")
+    save(image, tmp_path / "truth" / "p1" / "scans" / "lesions.nii.gz")
+    pairs, skipped = pair_folders(tmp_path / "pred", tmp_path / "truth")
+    assert [(p.patient, p.lesions is not None) for p in pairs] == [("p1/scans", True), ("p2/scans", False)]
+    assert not skipped
+
+
 def test_a_synthetic_scan_is_never_taken_as_the_truth(folders):
     pred, truth = folders
     (truth / "Case_07" / "Case_07_FLAIR.nii.gz").unlink()

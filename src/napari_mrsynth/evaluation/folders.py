@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mrsynth.errors import InputError
@@ -35,14 +36,36 @@ class FilePair:
     mask: Path | None = None
 
 
-@dataclass
-class _Index:
-    """Files by patient and contrast, or by patient and role."""
+@dataclass(frozen=True)
+class _Entry:
+    """A file and what its names say.
 
-    scans: dict[tuple[str, str | None], list[Path]] = field(default_factory=dict)
-    labels: dict[tuple[str, Role], list[Path]] = field(default_factory=dict)
-    stems: dict[str, list[Path]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    Attributes
+    ----------
+    path : Path
+    role : Role
+    contrast : str or None
+    named : str
+        The patient as the file is called; empty where it says no more than the contrast or the role.
+    folders : tuple of str
+        The folders below the root that hold it, nearest first.
+    """
+
+    path: Path
+    role: Role
+    contrast: str | None
+    named: str
+    folders: tuple[str, ...]
+
+    @property
+    def nearest(self) -> str:
+        """The folder that holds the file, empty at the root."""
+        return self.folders[0] if self.folders else ""
+
+    @property
+    def patient(self) -> str:
+        """What the patient is called."""
+        return self.named or "/".join(reversed(self.folders))
 
 
 def pair_folders(
@@ -51,8 +74,10 @@ def pair_folders(
     """Find the truth of every prediction.
 
     A patient is known by the entities of BIDS, else by what is left of the file's name without its contrast,
-    else by the folder; ``sub-`` and everything but letters and digits are passed over, so that what
-    ``mrsynth synthesize`` writes finds the scans it was made from. Synthetic files are never taken as truth.
+    and by the folder where the file says no more than the contrast. Spellings must be equal, but for capital
+    letters and for the labels of BIDS, which have letters and digits only: what ``mrsynth synthesize`` writes
+    for ``Case_07``, ``sub-Case07``, finds the scans it was made from. Files of unknown contrast must have the
+    same name. Files with the name or the sidecar of a synthetic one are never taken as truth.
 
     Parameters
     ----------
@@ -73,32 +98,31 @@ def pair_folders(
     InputError
         If a folder is none, or no prediction found its truth.
     """
-    index = _index(truth, mask_of=None)
-    others = {
-        Role.LESIONS: index if lesions is None else _index(lesions, Role.LESIONS),
-        Role.BRAIN_MASK: index if mask is None else _index(mask, Role.BRAIN_MASK),
+    real = [entry for entry in _entries(truth) if recognise(entry.path) is None]
+    scans = [entry for entry in real if entry.role is Role.SCAN]
+    labels = {
+        Role.LESIONS: real if lesions is None else _entries(lesions, Role.LESIONS),
+        Role.BRAIN_MASK: real if mask is None else _entries(mask, Role.BRAIN_MASK),
     }
     pairs: list[FilePair] = []
     skipped: list[tuple[Path, str]] = []
-    for path in _images(pred):
-        if role_of(stem_of(path)) is not Role.SCAN:
+    for entry in _entries(pred):
+        if entry.role is not Role.SCAN:
             continue
-        contrast = guess_from_name(stem_of(path)).contrast
-        keys = tuple(_patients(path, pred))
-        found = _truth_of(path, keys, contrast, index)
+        found = _nearest_of(entry, [scan for scan in scans if _shows_the_same(entry, scan)])
         if len(found) != 1:
-            listed = ", ".join(str(each.relative_to(truth)) for each in found)
+            listed = ", ".join(str(each.path.relative_to(truth)) for each in found)
             skipped.append(
-                (path, f"{len(found)} scans could be its truth: {listed}" if found else "no truth")
+                (entry.path, f"{len(found)} scans could be its truth: {listed}" if found else "no truth")
             )
             continue
         pairs.append(
             FilePair(
-                index.names.get(keys[0], stem_of(found[0])),
-                contrast,
-                path,
-                found[0],
-                *(_labels_of(keys, role, others[role]) for role in (Role.LESIONS, Role.BRAIN_MASK)),
+                found[0].patient,
+                entry.contrast,
+                entry.path,
+                found[0].path,
+                *(_labels_of(found[0], role, labels[role]) for role in (Role.LESIONS, Role.BRAIN_MASK)),
             )
         )
     if not pairs:
@@ -110,47 +134,83 @@ def pair_folders(
     return pairs, skipped
 
 
-def _truth_of(path: Path, patients: Sequence[str], contrast: str | None, index: _Index) -> list[Path]:
-    if contrast is not None:
-        for patient in patients:
-            found = index.scans.get((patient, contrast), [])
-            if found:
-                return found
-    return index.stems.get(stem_of(path).casefold(), [])
+def _shows_the_same(entry: _Entry, other: _Entry) -> bool:
+    """Whether two scans are of one patient and one contrast."""
+    if entry.contrast != other.contrast:
+        return False
+    if entry.contrast is not None:
+        return _same_patient(entry, other)
+    same_name = stem_of(entry.path).casefold() == stem_of(other.path).casefold()
+    return same_name and _same_place(entry, other)
 
 
-def _labels_of(patients: Sequence[str], role: Role, index: _Index) -> Path | None:
-    for patient in patients:
-        found = index.labels.get((patient, role), [])
-        if len(found) == 1:
-            return found[0]
-    return None
+def _same_patient(entry: _Entry, other: _Entry) -> bool:
+    if entry.named and other.named:
+        return (
+            _same(entry.named, other.named)
+            or _same(entry.named, other.nearest)
+            or _same(entry.nearest, other.named)
+        )
+    if not entry.named and not other.named:
+        return _same_place(entry, other)
+    named, in_folder = (entry, other) if entry.named else (other, entry)
+    return _same(named.named, in_folder.nearest) or _same(named.nearest, in_folder.nearest)
 
 
-def _index(root: Path, mask_of: Role | None) -> _Index:
-    """Index the images below a folder; where `mask_of` is given, all of them are labels of that role."""
-    index = _Index()
+def _same_place(entry: _Entry, other: _Entry) -> bool:
+    """Whether two files lie in folders that are called the same, as far up as both have some."""
+    if not entry.folders or not other.folders:
+        return entry.folders == other.folders
+    return all(_same(*pair) for pair in zip(entry.folders, other.folders, strict=False))
+
+
+def _same(name: str, other: str) -> bool:
+    """Whether two spellings mean one patient: equal, or one is the label that BIDS makes of the other."""
+    first, second = (re.sub(r"^sub-", "", each.casefold()) for each in (name, other))
+    if not first or not second:
+        return False
+    if first == second:
+        return True
+    of_bids = [each for each in (name, other) if each.startswith("sub-")]
+    return len(of_bids) == 1 and _label(name) == _label(other)
+
+
+def _label(name: str) -> str:
+    return derivative_name(name, "FLAIR", synthetic=False).casefold()
+
+
+def _nearest_of(entry: _Entry, found: list[_Entry]) -> list[_Entry]:
+    """Of several candidates, return those in folders that are called the same, if there are any."""
+    if len(found) < 2:
+        return found
+    return [each for each in found if each.folders == entry.folders] or found
+
+
+def _labels_of(scan: _Entry, role: Role, entries: Sequence[_Entry]) -> Path | None:
+    """Return the one map of a role that belongs to a scan's patient; None where there are several."""
+    found = [each for each in entries if each.role is role and _same_patient(scan, each)]
+    found = _nearest_of(scan, found)
+    return found[0].path if len(found) == 1 else None
+
+
+def _entries(root: Path, role: Role | None = None) -> list[_Entry]:
+    """Read the names of the images below a folder; with `role`, all of them have it."""
+    found = []
     for path in _images(root):
         stem = stem_of(path)
-        role = mask_of or role_of(stem)
-        for patient, name in _patients(path, root).items():
-            index.names.setdefault(patient, name)
-            if role is not Role.SCAN:
-                index.labels.setdefault((patient, role), []).append(path)
-            elif recognise(path) is None:
-                index.scans.setdefault((patient, guess_from_name(stem).contrast), []).append(path)
-        if role is Role.SCAN and recognise(path) is None:
-            index.stems.setdefault(stem.casefold(), []).append(path)
-    return index
-
-
-def _patients(path: Path, root: Path) -> dict[str, str]:
-    """Return what the patient may be called, by a spelling that all share: by the file, then its folder."""
-    names = [patient_of(path)]
-    if path.parent != root:
-        says_only_the_contrast = known(canonical(names[0])) is not None
-        names = [*(() if says_only_the_contrast else names), patient_of(path.parent)]
-    return {derivative_name(name, "FLAIR", synthetic=False).casefold(): name for name in names}
+        named = patient_of(path)
+        says_nothing_else = known(canonical(named)) is not None or role_of(named) is not Role.SCAN
+        folders = tuple(reversed(path.relative_to(root).parts[:-1]))
+        found.append(
+            _Entry(
+                path,
+                role or role_of(stem),
+                guess_from_name(stem).contrast,
+                "" if says_nothing_else and folders else named,
+                folders,
+            )
+        )
+    return found
 
 
 def _images(root: Path) -> Iterator[Path]:
