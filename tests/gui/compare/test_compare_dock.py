@@ -13,6 +13,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Qt
 
 from napari_mrsynth.cli import main
+from napari_mrsynth.errors import GridError
 from napari_mrsynth.evaluation import METRICS
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.words import shown
@@ -303,6 +304,26 @@ def test_what_cannot_be_compared_is_said_and_the_view_stays(dock, viewer, truth)
     assert "does not meet" in dock.run.message.text()
     assert not dock.presenter.stage.is_on
     assert viewer.layers["FLAIR"].visible
+
+
+@pytest.mark.parametrize("error", [GridError("It does not fit.", hint="Choose."), RuntimeError("broken")])
+def test_where_showing_fails_the_view_comes_back_and_the_dock_says_why(dock, viewer, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    viewer.layers["T1w"].visible = False
+    before = [(layer, layer.visible) for layer in viewer.layers]
+    monkeypatch.setattr(dock.presenter.stage, "look", fail)
+    dock.run.run.click()
+    assert [(layer, layer.visible) for layer in viewer.layers] == before
+    assert str(error).split(".", maxsplit=1)[0] in dock.run.message.text()
+    assert "Compared" not in dock.run.message.text()
+    assert not dock.presenter.stage.is_on
+    assert not dock.end.isVisibleTo(dock)
+    monkeypatch.undo()
+    dock.run.run.click()
+    assert "Compared" in dock.run.message.text()
+    assert dock.end.isVisibleTo(dock)
 
 
 def test_a_layer_without_geometry_is_taken_as_it_is_shown_and_said(dock, viewer, truth):

@@ -11,6 +11,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from gui.test_budget import HEAVY, loaded_after
+from napari_mrsynth.errors import GridError
 from napari_mrsynth.gui.compare.dock import CompareDock
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.layer_data import layer_tuple
@@ -82,3 +83,19 @@ def test_closing_the_dock_gives_the_view_back(window, qtbot):
     window.add_image(np.zeros((4, 5, 6)))
     window.dims.ndisplay = 3
     window.theme = "light"
+
+
+@pytest.mark.gui
+def test_a_comparison_that_cannot_be_shown_leaves_the_window_as_it_was(window, qtbot, monkeypatch):
+    _, dock = window.window.add_plugin_dock_widget("napari-mrsynth", "Compare")
+    choose(dock, qtbot)
+
+    def fail(*_):
+        assert "Compared" not in dock.run.message.text()
+        raise GridError("It does not fit.")
+
+    monkeypatch.setattr(dock.presenter.stage, "look", fail)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: "It does not fit" in dock.run.message.text(), timeout=120_000)
+    assert [(layer.name, layer.visible) for layer in window.layers] == [("FLAIR", True), ("made FLAIR", True)]
+    assert not dock.presenter.stage.is_on

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from napari_mrsynth.gui.compare.dock import CompareDock
     from napari_mrsynth.gui.compare.questions import CompareQuestions
+
+_log = logging.getLogger(__name__)
 
 SLICES = ("Axial slice", "Coronal slice", "Sagittal slice")
 NOTHING = Status(State.EMPTY, "Open a scan and a prediction of it, or make one with the Synthesis dock.")
@@ -166,10 +169,7 @@ class ComparePresenter:
 
     def end(self) -> None:
         """Take the comparison off the viewer and give the user's view back."""
-        self.looked = ()
-        self._dock.show_results(running=False)
-        self._dock.ways.show_way(self.stage.way, running=False)
-        self._arrival.begin(self.stage.ending(), at_once=not self._executor.asynchronous)
+        self._arrival.begin(self._going_off(), at_once=not self._executor.asynchronous)
         self._say(READY)
 
     def _task(self) -> Task:
@@ -217,9 +217,28 @@ class ComparePresenter:
         self.looked = looked
         self._dock.ways.show_predictions([each.comparison.name for each in looked])
         self._dock.offer_regions(list(looked[0].looks))
-        self._arrival.begin(self.stage.begin(looked, self.stage.way), at_once=not self._executor.asynchronous)
-        names = ", ".join(each.comparison.name for each in looked)
-        self._say(Status(State.DONE, f"Compared {names} with {looked[0].comparison.truth_name}."))
+        self._say(Status(State.BUSY, "Showing …"))
+        self._arrival.begin(self._coming_on(looked), at_once=not self._executor.asynchronous)
+
+    def _coming_on(self, looked: tuple[Looked, ...]) -> Iterator[None]:
+        """Put comparisons on the stage; where that fails, give the view back and say why."""
+        try:
+            yield from self.stage.begin(looked, self.stage.way)
+        except MrsynthError as error:
+            yield from self._going_off()
+            self._say(Status(State.FAILED, error.message, error.hint))
+        except Exception as error:
+            _log.exception("A comparison could not be shown")
+            yield from self._going_off()
+            said = f"{type(error).__name__}: {error}"
+            self._say(Status(State.FAILED, said, "This is a bug; please report it."))
+
+    def _going_off(self) -> Iterator[None]:
+        """Take the comparison out of dock and viewer; the user's view comes back."""
+        self.looked = ()
+        self._dock.show_results(running=False)
+        self._dock.ways.show_way(self.stage.way, running=False)
+        return self.stage.ending()
 
     def _show_arrived(self) -> None:
         scene.letter_sides(self._viewer)
@@ -227,6 +246,8 @@ class ComparePresenter:
             self._dock.ways.show_way(self.stage.way, running=True)
             self._dock.show_results(running=True)
             self._show_figures()
+            names = ", ".join(each.comparison.name for each in self.looked)
+            self._say(Status(State.DONE, f"Compared {names} with {self.looked[0].comparison.truth_name}."))
 
     # ------------------------------------------------------------------ looking
 
