@@ -21,8 +21,9 @@ from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.compare.dock import CompareDock
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.layer_data import layer_tuple
-from napari_mrsynth.imaging import Source
+from napari_mrsynth.imaging import Grid, Source
 from napari_mrsynth.io import write_volume
+from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.session.job import ImmediateExecutor
 from phantoms import affine_of, lesion_labels, phantom, save
 
@@ -269,8 +270,71 @@ def test_several_predictions_stand_side_by_side(dock, viewer, truth):
     assert view_of(dock).data.shape[2] == 3 * one
     dock.ways.prediction_chosen.emit(1)
     dock.ways.buttons[Way.DIFFERENCE].click()
-    other = dock.presenter.looked[1].difference
+    other = dock.presenter.looked[1].comparison.pair.difference
     np.testing.assert_array_equal(np.asarray(view_of(dock).data), truth.grid.as_display(other))
+
+
+def stored_otherwise(image, codes):
+    """Return the same voxels in the same places, stored in another order of axes."""
+    shape = tuple(image.display.shape["SAR".index(letter)] for letter in codes.translate(UNSIGNED))
+    return resample(image, Grid(shape, affine_of(shape, SPACING, codes)))
+
+
+UNSIGNED = str.maketrans("LPI", "RAS")
+
+
+@pytest.mark.parametrize("codes", ["RAS", "RPI", "IAR", "ASL"])
+@pytest.mark.parametrize("way", list(Way))
+def test_predictions_stored_in_other_axis_orders_are_shown_the_same_way_round(
+    dock, viewer, truth, codes, way
+):
+    twin = stored_otherwise(made_from(truth, name="twin"), codes)
+    added(viewer, twin, "twin (synthetic)")
+    dock.presenter.offer()
+    dock.run.run.click()
+    assert [each.note for each in dock.presenter.looked] == ["", ""]
+    names = [each.comparison.name for each in dock.presenter.looked]
+
+    def seen(name):
+        dock.ways.prediction_chosen.emit(names.index(name))
+        dock.ways.buttons[way].click()
+        return np.asarray(view_of(dock).data)
+
+    np.testing.assert_allclose(seen("twin (synthetic)"), seen("FLAIR (synthetic)"), rtol=1e-5, atol=1e-3)
+    if way is Way.SIDE:
+        volumes = np.split(seen("FLAIR (synthetic)"), 3, axis=2)
+        np.testing.assert_allclose(volumes[1], volumes[2], rtol=1e-5, atol=1e-3)
+    dock.ways.prediction.setCurrentIndex(names.index("twin (synthetic)"))
+    dock.ways.prediction_chosen.emit(names.index("twin (synthetic)"))
+    dock.places.itemClicked.emit(dock.places.item(0))
+    assert 12 <= dock.presenter.stage.place.sliced()[1] <= 16
+
+
+def test_a_prediction_on_a_coarser_grid_is_resampled_to_be_shown_and_that_is_said(dock, viewer, truth):
+    shape = tuple(n // 2 for n in SHAPE)
+    coarse = resample(made_from(truth, name="coarse"), Grid(shape, affine_of(shape, (15.0,) * 3, "RAS")))
+    added(viewer, coarse, "coarse (synthetic)")
+    dock.presenter.offer()
+    dock.run.run.click()
+    looked = {each.comparison.name: each for each in dock.presenter.looked}
+    moved, first = dock.presenter.looked[1], dock.presenter.looked[0]
+    assert moved.note
+    assert moved.note in dock.how.text()
+    assert looked["coarse (synthetic)"].comparison.pair.grid.shape == shape
+    for index in (1, 0):
+        dock.ways.prediction_chosen.emit(index)
+        for way in Way:
+            dock.ways.buttons[way].click()
+            if way is not Way.SIDE:
+                assert view_of(dock).data.shape == first.comparison.pair.grid.display.shape
+            assert np.isfinite(np.asarray(view_of(dock).data)).all()
+    dock.ways.buttons[Way.SIDE].click()
+    caption = viewer.canvas.overlays["mrsynth_compare"].text
+    assert f"{moved.comparison.name} (resampled)" in caption
+    assert f"{first.comparison.name} (resampled)" not in caption
+    for axis, errors in enumerate(moved.looks["brain"].by_slice):
+        assert errors.size == first.comparison.pair.grid.display.shape[axis]
+    assert np.corrcoef(moved.shown.pred.ravel(), first.shown.pred.ravel())[0, 1] > 0.9
 
 
 def test_while_anything_synthetic_is_compared_the_canvas_says_so(dock, viewer):

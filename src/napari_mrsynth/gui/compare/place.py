@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_mrsynth.gui.layer_data import placed
 from napari_mrsynth.imaging.geometry import Affine, Grid
 
@@ -52,17 +54,13 @@ class Placement:
             self._extra + axis, shown["translate"][axis] + index * shown["scale"][axis]
         )
 
-    def go_to(self, voxel: Sequence[int]) -> None:
-        """Show the slice through a native voxel (i, j, k)."""
-        order, flips = self.grid.to_display
-        shape = self.grid.display.shape
+    def go_to(self, point_mm: Sequence[float]) -> None:
+        """Show the slices through a point in RAS mm, or the outermost ones on its side."""
         shown = placed(self.grid)
-        indices = [
-            shape[axis] - 1 - voxel[native] if flip else voxel[native]
-            for axis, (native, flip) in enumerate(zip(order, flips, strict=True))
-        ]
-        world = [t + p * s for t, p, s in zip(shown["translate"], indices, shown["scale"], strict=True)]
-        self._viewer.dims.set_point(tuple(self._extra + axis for axis in range(3)), tuple(world))
+        indices = np.rint(self.grid.display.affine.unapply(point_mm))
+        indices = np.clip(indices, 0, np.array(self.grid.display.shape) - 1)
+        world = np.array(shown["translate"]) + indices * shown["scale"]
+        self._viewer.dims.set_point(tuple(self._extra + axis for axis in range(3)), tuple(world.tolist()))
 
     @property
     def _extra(self) -> int:

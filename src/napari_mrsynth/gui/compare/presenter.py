@@ -81,7 +81,7 @@ class ComparePresenter:
             (dock.ways.prediction_chosen, self._choose),
             (dock.region_chosen, lambda _: self._show_figures()),
             (dock.curve.slice_chosen, self.stage.place.go_to_slice),
-            (dock.places.place_chosen, lambda place: self.stage.place.go_to(place.voxel)),
+            (dock.places.place_chosen, lambda place: self.stage.place.go_to(place.point_mm)),
         )
         for signal, act in acts:
             signal.connect(partial(self._tell, act))
@@ -273,7 +273,8 @@ class ComparePresenter:
         region = dock.region_name
         looks = current.looks.get(region) or current.looks["brain"]
         dock.table.show_comparisons([each.comparison for each in self.looked], region)
-        dock.how.setText("\n".join(how_measured(current.comparison)))
+        moved = [each.note for each in self.looked if each.note]
+        dock.how.setText("\n".join([*how_measured(current.comparison), *moved]))
         dock.histogram.show_counts(*looks.histogram)
         dock.places.show_places(looks.worst)
         self._show_curve()

@@ -137,7 +137,7 @@ class Stage:
             return
         current = self._looked[self._current]
         mixed.only = {
-            Way.DIFFERENCE: self._shown(current.difference),
+            Way.DIFFERENCE: current.difference,
             Way.EDGES: mixed.second,
         }.get(way)
         self._remember_limits(view)
@@ -197,9 +197,9 @@ class Stage:
         """Which image is where, for people."""
         if not self._looked:
             return ""
-        comparison = self._looked[self._current].comparison
-        truth, made = f"{comparison.truth_name} (truth)", comparison.name
-        others = [each.comparison.name for each in self._looked]
+        current = self._looked[self._current]
+        truth, made = f"{current.comparison.truth_name} (truth)", current.title
+        others = [each.title for each in self._looked]
         return {
             Way.SIDE: "  |  ".join([truth, *others]),
             Way.SWIPE: f"{truth}  |  {made}",
@@ -212,21 +212,17 @@ class Stage:
     # ------------------------------------------------------------------ inside
 
     def _mix(self) -> None:
-        pair = self._looked[self._current].comparison.pair
-        self._mixed = Mixed(self._shown(pair.truth), self._shown(pair.pred))
-
-    def _shown(self, array: Any) -> Any:
-        return self.place.grid.as_display(array)
+        shown = self._looked[self._current].shown
+        self._mixed = Mixed(shown.truth, shown.pred)
 
     def _edges_of_truth(self) -> Edges:
         looked = self._looked[self._current]
-        return Edges(self._shown(looked.comparison.pair.truth), looked.limits[1])
+        return Edges(looked.shown.truth, looked.limits[1])
 
     def _set_beside(self, view: Image, axis: int, leftwards: bool) -> None:
         """Show truth and every prediction in a row, as the screen runs, all within the canvas."""
-        shown = [self._shown(self._looked[0].comparison.pair.truth)]
-        shown += [self._shown(looked.comparison.pair.pred) for looked in self._looked]
-        shown = [each[self._looked[0].across[axis]] for each in shown]
+        volumes = [self._looked[0].shown.truth, *(looked.shown.pred for looked in self._looked)]
+        shown = [each[self._looked[0].across[axis]] for each in volumes]
         self._fill(view, Mosaic(shown[::-1] if leftwards else shown, axis))
         if self._beside is None:
             self._beside = kept_view.camera_of(self.viewer)

@@ -13,8 +13,10 @@ from napari_mrsynth.errors import InputError
 from napari_mrsynth.evaluation.bootstrap import Bootstrap
 from napari_mrsynth.evaluation.comparison import Comparison, comparing
 from napari_mrsynth.evaluation.matching import Matching
+from napari_mrsynth.evaluation.pairing import Pair
 from napari_mrsynth.evaluation.places import Place, joint_histogram, slice_errors, worst_places
 from napari_mrsynth.evaluation.regions import box_of
+from napari_mrsynth.gui.compare.common_grid import mask_on, moving_note, pair_on, require_meeting
 from napari_mrsynth.gui.layer_data import limits
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.progress import Progress
@@ -35,7 +37,7 @@ class Looks:
     Attributes
     ----------
     by_slice : tuple of three ndarrays
-        Mean absolute error of every slice along S, A and R.
+        Mean absolute error of every displayed slice along S, A and R.
     histogram : (ndarray, (float, float))
         Counts of (truth, prediction) and the limits of both axes.
     worst : tuple of Place
@@ -50,10 +52,15 @@ class Looks:
 class Looked:
     """A comparison with all that the dock draws of it.
 
+    Invariant: what is looked at together lies on one grid, the first prediction's.
+
     Attributes
     ----------
     comparison : Comparison
-    difference : ndarray of float32, shape (i, j, k)
+        On the prediction's own grid.
+    shown : Pair
+        The same images as they are displayed, axes (S, A, R).
+    difference : ndarray of float32, shape (S, A, R)
         Prediction minus truth.
     difference_top : float
         Where its colours end, above 0.
@@ -65,15 +72,24 @@ class Looked:
         Whether a model made either image.
     across : tuple of three index tuples
         What cuts a volume (S, A, R) to the brain along S, A or R, with a little room.
+    note : str
+        What was done to show it where the first one is shown, for people; may be empty.
     """
 
     comparison: Comparison
+    shown: Pair
     difference: NDArray[np.float32]
     difference_top: float
     limits: tuple[float, float]
     looks: Mapping[str, Looks]
     synthetic: bool
     across: tuple[tuple[slice, ...], ...]
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the prediction is called on the canvas."""
+        return f"{self.comparison.name} (resampled)" if self.note else self.comparison.name
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,8 @@ def looking(task: Task) -> Generator[Progress, None, tuple[Looked, ...]]:
     Raises
     ------
     InputError
-        If there is no prediction, or what :func:`comparing` refuses.
+        If there is no prediction, predictions show no common part of the brain, or what :func:`comparing`
+        refuses.
     """
     import skimage.feature  # noqa: F401  (the edges need it later, on the window's own thread)
 
@@ -128,29 +145,33 @@ def looking(task: Task) -> Generator[Progress, None, tuple[Looked, ...]]:
             share = (count + 0.8 * step.fraction) / len(task.predictions)
             yield replace(step, fraction=share, message=f"{pred.name}: {step.message}")
         yield Progress((count + 0.85) / len(task.predictions), f"{pred.name}: Drawing curves")
-        found.append(_looked(comparison, pred.is_synthetic or task.truth.is_synthetic))
+        first = found[0].comparison if found else comparison
+        found.append(_looked(comparison, first, pred.is_synthetic or task.truth.is_synthetic))
     return tuple(found)
 
 
-def _looked(comparison: Comparison, synthetic: bool) -> Looked:
-    pair = comparison.pair
-    difference = pair.difference
+def _looked(comparison: Comparison, first: Comparison, synthetic: bool) -> Looked:
+    pair, grid = comparison.pair, first.pair.grid.display
+    shown = pair_on(pair, grid)
+    require_meeting(shown, comparison, first)
+    difference = shown.difference
     regions = pair.regions
-    top = float(np.percentile(np.abs(difference[regions["brain"]]), DIFFERENCE_TOP))
+    top = float(np.percentile(np.abs(difference[shown.brain]), DIFFERENCE_TOP))
     looks = {
         name: Looks(
-            tuple(slice_errors(pair, region, axis) for axis in range(3)),
+            tuple(slice_errors(shown, mask_on(region, pair.grid, grid), axis) for axis in range(3)),
             joint_histogram(pair, region),
             comparison.worst if name == "brain" else worst_places(pair, region),
         )
         for name, region in regions.items()
     }
     low, high = limits(pair.truth)["contrast_limits"]
-    box = box_of(pair.grid.as_display(regions["brain"]) != 0, margin=ROOM)
+    box = box_of(shown.brain, margin=ROOM)
     across = tuple(
         tuple(side if axis == along else slice(None) for axis, side in enumerate(box)) for along in range(3)
     )
-    return Looked(comparison, difference, top or 1.0, (low, high), looks, synthetic, across)
+    note = moving_note(comparison, first)
+    return Looked(comparison, shown, difference, top or 1.0, (low, high), looks, synthetic, across, note)
 
 
 def exporting(
