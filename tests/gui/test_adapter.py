@@ -78,8 +78,38 @@ def test_another_patient_replaces_the_first_and_its_results(adapter):
     study = brain_study(("T1w", "T2w"))
     adapter.show_study(study)
     adapter.show_result(study, result_of(study, "T2w"))
-    adapter.show_study(brain_study(("FLAIR",), name="another"))
+    adapter.show_study(brain_study(("FLAIR",)), patient=1)
     assert names(adapter) == {"FLAIR"}
+
+
+def test_nothing_of_a_patient_is_left_on_the_next_one_of_the_same_name(adapter):
+    first = brain_study(("T1w", "T2w"), lesion=True)
+    adapter.show_study(first)
+    for _ in range(2):
+        adapter.show_result(first, result_of(first, "FLAIR"), keep_earlier=True)
+    bright = brain_study(("T1w", "T2w"), scale=8000)
+    adapter.show_study(bright, patient=1)
+    assert names(adapter) == {"T1w", "T2w"}
+    assert adapter.layer_of("T1w").contrast_limits[1] > 4000
+
+
+def test_each_patient_of_a_name_has_the_lesions_of_its_own(adapter):
+    adapter.show_study(brain_study(("T1w",), lesion=True))
+    other = brain_study(("T1w",), lesion=True, codes="RAS")
+    adapter.show_study(other, patient=1)
+    [lesions] = [layer for layer in adapter.viewer.layers if layer.name == "lesions"]
+    np.testing.assert_array_equal(lesions.data, other.lesions.display)
+
+
+def test_a_layer_of_the_user_is_hidden_under_another_patient(adapter):
+    study = brain_study(("T1w",))
+    data, attributes, _ = layer_tuple(study.volume("T1w"), name="mine")
+    mine = adapter.viewer.add_image(data, **attributes)
+    adapter.lend(study.volume("T1w"), mine)
+    adapter.show_study(study)
+    adapter.show_study(brain_study(("T1w",)), patient=1)
+    assert mine in adapter.viewer.layers
+    assert not mine.visible
 
 
 def test_a_moved_contrast_is_updated_in_its_layer(adapter):

@@ -77,6 +77,42 @@ def test_from_files_to_a_saved_nifti_by_clicking(window, qtbot, tiny_models, tmp
     assert path.with_name(path.name.removesuffix(".nii.gz") + ".json").is_file()
 
 
+class Yes:
+    """Confirms whatever is asked, and remembers it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def confirm(self, title: str, text: str, action: str) -> bool:
+        self.asked.append(text)
+        return True
+
+
+def test_opening_another_patient_from_a_folder_of_the_same_name_asks_and_leaves_nothing(window, qtbot):
+    first = brain_study(("T1w", "T2w"), name="MR", lesion=True)
+    second = brain_study(("T1w", "T2w"), name="MR", scale=8000, seed=1)
+    patients = {"A": parts(first), "B": parts(second)}
+    given = replace(patients["A"], read=lambda specs: patients[Path(specs[0]).parent.name].read(specs))
+    questions = Yes()
+    dock = docked(window, given, questions)
+    dock.presenter.open([Path("A/MR")])
+    qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=60_000)
+    dock.make.boxes["T1ce"].setChecked(False)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: "FLAIR (synthetic)" in window.layers, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.session.unsaved, timeout=60_000)
+
+    dock.presenter.open([Path("B/MR")])
+    assert "has not been saved" in questions.asked[-1]
+    qtbot.waitUntil(lambda: not dock.session.busy, timeout=60_000)
+    dock.presenter.finish_layers()
+    assert {layer.name for layer in window.layers} == {"T1w", "T2w"}
+    for contrast in ("T1w", "T2w"):
+        shown, scan = window.layers[contrast], second.volume(contrast)
+        np.testing.assert_array_equal(shown.data, scan.display)
+        assert shown.contrast_limits[1] > 4000
+
+
 class SlowEngine(FakeEngine):
     """Yields for ever, as long as nobody closes it."""
 

@@ -317,6 +317,17 @@ def test_opening_another_patient_forgets_the_result():
     assert session.result is None
 
 
+def test_another_patient_of_the_same_name_is_another_and_a_changed_one_is_not():
+    session = opened()
+    first = session.patient
+    session.switch("T2w", False)
+    session.rename("T2w", "PDw")
+    session.remove("PDw")
+    assert session.patient == first
+    session.open(["another"])
+    assert session.patient != first
+
+
 def test_outputs_lie_on_the_reference_grid():
     session = opened()
     session.synthesise()

@@ -36,7 +36,7 @@ class ViewerAdapter:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
-        self._study_name = ""
+        self._patient: int | None = None
         self._scans: dict[str, Layer] = {}
         self._results: dict[str, Layer] = {}
         self._previews: dict[str, Layer] = {}
@@ -84,18 +84,28 @@ class ViewerAdapter:
 
     # ------------------------------------------------------------------ the study
 
-    def show_study(self, study: Study | None) -> None:
-        """Make the layers those of `study`: add what is new, update what changed, remove what has gone."""
-        for _ in self.showing(study):
+    def show_study(self, study: Study | None, patient: int = 0) -> None:
+        """Make the layers those of `study`: add what is new, update what changed, remove what has gone.
+
+        Parameters
+        ----------
+        study : Study or None
+        patient : int
+            Which patient it is of. Nothing that belongs to another is left: neither scans, lesions and
+            results, nor display limits; adopted layers stay, hidden.
+        """
+        for _ in self.showing(study, patient):
             pass
 
-    def showing(self, study: Study | None) -> Iterator[None]:
+    def showing(self, study: Study | None, patient: int = 0) -> Iterator[None]:
         """Do what :meth:`show_study` does layer by layer: each step takes about a tenth of a second."""
-        if study is None or self._study_name != study.name:
+        if study is not None and self._patient not in (None, patient):
+            self._hide_adopted()
+        if study is None or self._patient != patient:
             yield from self._forgetting()
         if study is None:
             return
-        self._study_name = study.name
+        self._patient = patient
         was_empty = not self._scans
         self._rekey(study)
         for contrast in [c for c in self._scans if c not in study.members]:
@@ -119,7 +129,7 @@ class ViewerAdapter:
         for unlink in self._links.values():
             unlink()
         self._links.clear()
-        self._study_name = ""
+        self._patient = None
         self._scans.clear()
         self._results.clear()
         self._lesions = self._source_map = None
@@ -180,7 +190,6 @@ class ViewerAdapter:
             self._unlink(contrast)
             earlier = self.result_of(contrast)
             if earlier is not None and keep_earlier:
-                self._own.discard(earlier)
                 earlier.name = f"{earlier.name}, earlier"
                 earlier.visible = False
                 earlier = None
@@ -198,6 +207,12 @@ class ViewerAdapter:
             self.viewer.layers.selection.active = self._results[first]
 
     # ------------------------------------------------------------------ inside
+
+    def _hide_adopted(self) -> None:
+        """Hide the scans that are the user's own layers: another patient's are to be seen."""
+        for layer in self._scans.values():
+            if layer not in self._own:
+                layer.visible = False
 
     def _rekey(self, study: Study) -> None:
         """Follow contrasts that were renamed: the same voxels under another name."""

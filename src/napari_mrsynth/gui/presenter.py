@@ -175,7 +175,7 @@ class Presenter:
 
     def _show_layer(self, contrast: str) -> None:
         if self.adapter.layer_of(contrast) is None:
-            self.adapter.show_study(self.session.study)
+            self.adapter.show_study(self.session.study, self.session.patient)
         self.adapter.select(contrast)
 
     def _show_card(self) -> None:
@@ -200,7 +200,8 @@ class Presenter:
         if study is not None and not self._viewer.layers and self._preferences.convention != "unchanged":
             radiological = self._preferences.convention == "radiological"
             scene.show_side(self._viewer, "radiological" if radiological else "neurological")
-        self._arrival.begin(self._arriving(study), at_once=not self.session.asynchronous)
+        arriving = self._arriving(study, self.session.patient)
+        self._arrival.begin(arriving, at_once=not self.session.asynchronous)
         dock.patient.setText("Synthesis" if study is None else study.name)
         dock.close_patient.setVisible(study is not None)
         notes = () if study is None else study.notes
@@ -212,8 +213,8 @@ class Presenter:
         """Show all layers that are still to come, now."""
         self._arrival.finish()
 
-    def _arriving(self, study: Study | None) -> Iterator[None]:
-        yield from self.adapter.showing(study)
+    def _arriving(self, study: Study | None, patient: int) -> Iterator[None]:
+        yield from self.adapter.showing(study, patient)
         scene.letter_sides(self._viewer)
         yield
 

@@ -270,6 +270,7 @@ class SynthesisSession(Situation):
 
     def _show_new(self, study: Study) -> None:
         self._result = None
+        self._patient += 1
         self._show(self.plan.opening(study, self._default_contrast))
 
     def _show_changed(self, study: Study) -> None:

@@ -49,6 +49,7 @@ class Situation:
         self.parts = parts
         self._cache_bytes = cache_bytes
         self._study: Study | None = None
+        self._patient = 0
         self._choices = choices
         self._result: Result | None = None
         self._result_saved = False
@@ -60,6 +61,11 @@ class Situation:
     def study(self) -> Study | None:
         """The patient that is open."""
         return self._study
+
+    @property
+    def patient(self) -> int:
+        """Which patient of the session it is: each that is opened has a number of its own."""
+        return self._patient
 
     @property
     def rows(self) -> tuple[ContrastRow, ...]:
