@@ -42,6 +42,13 @@ NAMES = {
     "T2_to_T1": "T2w",
     "swi_mag": "SWI",
     "FLAIR (synthetic)": "FLAIR",
+    "FLAIR post contrast": "FLAIR",
+    "FLAIR T2 AX": "FLAIR",
+    "T2_GRE": "T2star",
+    "AX T2 HEMO": "T2star",
+    "T1 GRE": "T1w",
+    "AX POST CONTRAST": "T1ce",
+    "C_T1": "T1w",
 }
 
 
@@ -51,6 +58,76 @@ def test_the_contrast_is_guessed_from_a_file_name(stem, contrast):
     assert guess.contrast == contrast
     assert 0.5 < guess.confidence < 1
     assert "in the name" in guess.reason
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        *("T1_pre_Gd", "AX T1 PRE GAD", "AX T1 W/O GAD", "AX T1 WO GD", "T1_no_gd", "T1_non_enhanced"),
+        *("T1_without_gad", "T1_km_nativ", "T1 nativ", "T1 plain", "t1_precontrast", "T1 PRE IV CONTRAST"),
+        *("PRE GAD AX T1", "T1 unenhanced", "T1 W/O IV CONTRAST", "T1 pre and post gad"),
+    ],
+)
+def test_an_agent_that_was_not_given_makes_no_t1ce(stem):
+    assert guess_from_name(stem).contrast == "T1w"
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["radiation", "biopsy", "resection", "op", "OP", "surgery", "RT", "chemo", "treatment", "processed"],
+)
+def test_after_a_treatment_is_not_after_an_agent(event):
+    assert guess_from_name(f"T1_post_{event}").contrast == "T1w"
+    assert guess_from_name(f"T1_post_gd_post_{event}").contrast == "T1ce"
+    assert guess_from_name(f"T1_gd_pre_{event}").contrast == "T1ce"
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        *("SAG T1 MPRAGE +C", "MPRAGE + C", "MPRAGE +Gd", "T1 MPRAGE C+", "+C AX T1", "POST GAD AX T1"),
+        *("AX T1 POST GAD", "T1 nach KM", "T1 with contrast", "t1_c", "T1_reg_gd", "T1 POST GAD no FS"),
+    ],
+)
+def test_an_agent_that_was_given_makes_t1ce_surely(stem):
+    guess = guess_from_name(stem)
+    assert guess.contrast == "T1ce"
+    assert guess.confidence > 0.9
+
+
+@pytest.mark.parametrize(
+    "stem", ["T1_km_nativ", "T1 pre and post gad", "GD_T1", "POST T1", "T1CE_native", "T1_post_night"]
+)
+def test_a_name_that_can_be_read_both_ways_is_doubted(stem):
+    assert guess_from_name(stem).confidence < 0.8
+
+
+@pytest.mark.parametrize(
+    ("stem", "contrast"),
+    [
+        ("T1_in_FLAIR", "T1w"),
+        ("T1_space-FLAIR", "T1w"),
+        ("sub-01_space-T1w_FLAIR", "FLAIR"),
+        ("sub-01_space-FLAIR_T1w", "T1w"),
+        ("T1w_reg_T2w", "T1w"),
+        ("T1_on_T2_FLAIR", "T1w"),
+        ("T2_warped_to_T1", "T2w"),
+        ("FLAIR_registered_T1", "FLAIR"),
+        ("FLAIR_aligned_to_T1_gd", "FLAIR"),
+        ("FLAIR_into_T2", "FLAIR"),
+        ("registered_T2", "T2w"),
+        ("sub-flair_T1w", "T1w"),
+    ],
+)
+def test_what_a_scan_was_brought_onto_is_not_its_contrast(stem, contrast):
+    assert guess_from_name(stem).contrast == contrast
+
+
+@pytest.mark.parametrize(
+    "stem", ["T2*", "AX T2* GRE", "T2*w", "T2star", "t2_star", "SWI", "T2_SWI", "SWI_T2"]
+)
+def test_t2_star_is_not_t2w(stem):
+    assert guess_from_name(stem).contrast in ("T2star", "SWI")
 
 
 @pytest.mark.parametrize("stem", ["image", "", "scan_003", "patient12", "sub-01_bold", "st1ff", "t", "12"])

@@ -11,6 +11,7 @@ import numpy as np
 from napari_mrsynth.errors import FormatError, GridError, InputError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Source, Volume, contrasts
 from napari_mrsynth.imaging.contrasts import Guess, guess_from_name
+from napari_mrsynth.imaging.wording import says_unenhanced
 from napari_mrsynth.io import checks, provenance, sequence
 from napari_mrsynth.io.decoded import Decoded, require_file
 from napari_mrsynth.io.dicom import read_one_series
@@ -142,7 +143,7 @@ def _guess(path: Path) -> Guess:
     sidecar = provenance.read_sidecar(path)
     acquired = sequence.from_bids(sidecar)
     if named.contrast is not None:
-        if named.contrast == "T1w" and acquired.agent:
+        if named.contrast == "T1w" and acquired.agent and not says_unenhanced(stem_of(path)):
             return Guess("T1ce", 0.9, f"contrast agent {acquired.agent} in the sidecar")
         return named
     measured = sequence.guess(acquired)

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_mrsynth.imaging.contrasts import Guess, guess_from_name
+from napari_mrsynth.imaging.wording import says_unenhanced
+
+_T1 = ("T1w", "T1ce")
+_GRADIENT_ECHOES = ("T2star", "SWI", "MRA")
+CONTRADICTED = 0.5
+"""How sure a description is that the times speak against."""
 
 
 @dataclass(frozen=True)
@@ -40,25 +46,47 @@ def guess(sequence: Sequence) -> Guess:
     """Guess the contrast from the description, checked against the physics.
 
     Where both speak and agree the guess is nearly sure; where they differ the description wins at half the
-    confidence, except that an echo too short for a FLAIR makes a “T1 FLAIR” T1w. A contrast agent makes
-    T1w T1ce.
+    confidence, except that an echo too short for a FLAIR makes a “T1 FLAIR” T1w. The times of T1w and T1ce
+    are the same, and tell nothing between the two: a contrast agent in the header makes T1w T1ce, unless the
+    description says that the scan was taken before it.
     """
     named = guess_from_name(sequence.description)
     measured = _from_times(sequence)
     name, confidence, reason = named.contrast, named.confidence, f"“{sequence.description}” in the header"
     if name is None:
         name, confidence, reason = measured, 0.7, _times_text(sequence)
-    elif measured is not None and measured == (name if name != "T1ce" else "T1w"):
-        confidence = 0.98
     elif measured == "T1w" and name == "FLAIR":
         name, confidence, reason = "T1w", 0.7, f"{reason}, but {_times_text(sequence)}"
-    elif measured is not None:
-        confidence, reason = 0.5, f"{reason}, though {_times_text(sequence)} would rather be {measured}"
-    if name == "T1w" and sequence.agent:
-        name, reason = "T1ce", f"{reason}; contrast agent {sequence.agent}"
+    elif measured is not None and not _agrees(measured, name):
+        confidence, reason = (
+            CONTRADICTED,
+            f"{reason}, though {_times_text(sequence)} would rather be {measured}",
+        )
+    elif measured == name and name not in _T1:
+        confidence = 0.98
+    if name in _T1 and sequence.agent:
+        name, confidence, reason = _with_agent(sequence, Guess(name, confidence, reason))
     if name is None:
         return Guess(None, 0.0, "neither description nor echo times tell the contrast")
     return Guess(name, confidence, reason)
+
+
+def _agrees(measured: str, name: str) -> bool:
+    """Whether times fit a name: gradient echoes have those of T1w, and T1ce has them too."""
+    return measured == name or (measured == "T1w" and name in (*_T1, *_GRADIENT_ECHOES))
+
+
+def _with_agent(sequence: Sequence, found: Guess) -> tuple[str, float, str]:
+    """Decide between T1w and T1ce where the header names a contrast agent."""
+    reason = f"{found.reason}; contrast agent {sequence.agent}"
+    if says_unenhanced(sequence.description):
+        return (
+            str(found.contrast),
+            min(found.confidence, 0.6),
+            f"{reason}, but the description says before it",
+        )
+    confirmed = found.contrast == "T1ce" and found.confidence > CONTRADICTED
+    return "T1ce", 0.98 if confirmed else found.confidence, reason
 
 
 def from_bids(sidecar: Mapping[str, Any]) -> Sequence:
