@@ -167,3 +167,26 @@ def test_another_patients_result_of_the_same_name_is_not_replaced(mrsynth, patie
     assert "sub-01_T1w.nii.gz" in ended.answer["error"]["message"]
     assert next(out.glob("*.nii.gz")).read_bytes() == kept
     assert mrsynth("synthesize", patient, "--use", "T2w", "--want", "T1ce", "--out", out).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "contrast", "warned"),
+    [
+        ("T1_pre_Gd.nii.gz", "", "T1w", False),
+        ("T1_km_nativ.nii.gz", "", "T1w", True),
+        ("T1_km_nativ.nii.gz", "T1w=", "T1w", False),
+        ("T1_post_radiation.nii.gz", "", "T1w", False),
+        ("T1_post_gd.nii.gz", "", "T1ce", False),
+    ],
+)
+def test_a_doubtful_guess_that_is_used_is_said_with_its_remedy(
+    mrsynth, tmp_path, out, name, said, contrast, warned
+):
+    file = save(phantom(contrast="T1w"), tmp_path / name)
+    ended = mrsynth("synthesize", f"{said}{file}", "--want", "FLAIR", "--out", out, "--json")
+    assert ended.answer["used"] == [contrast]
+    doubts = [warning for warning in ended.answer["warnings"] if f"taken as {contrast}" in warning]
+    assert bool(doubts) is warned
+    assert all(f"{contrast}={file}" in doubt for doubt in doubts)
+    words = mrsynth("synthesize", f"{said}{file}", "--want", "FLAIR", "--out", out).out
+    assert (f"{contrast}={file}" in words) is warned

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 AUTO = "auto"
+DOUBTFUL = 0.8
+"""A contrast that was guessed less surely than this is said when it is used."""
 
 Want = Annotated[str, typer.Option(metavar="CONTRAST[,...]", help="What to make: FLAIR, or FLAIR,T1w.")]
 Use = Annotated[
@@ -89,8 +91,9 @@ class Task:
             if not volume.contrast
         ]
         natives = [member.native for member in self.study.members.values()]
+        guessed = [_doubt(native) for native in natives if native.confidence < DOUBTFUL]
         noted = [f"{native.name}: {note}" for native in natives for note in native.notes]
-        return [*self.files.notes, *unnamed, *noted, *self.study.notes]
+        return [*guessed, *self.files.notes, *unnamed, *noted, *self.study.notes]
 
 
 def synthesize(
@@ -238,6 +241,16 @@ def _study(
     on = canonical(reference) if reference else None
     study = build_study(volumes, name=files.name, reference=on, mask=mask, lesions=files.lesions)
     return study.using(used)
+
+
+def _doubt(native: Volume) -> str:
+    """Say which guess was relied on, and how to confirm or correct it."""
+    from napari_mrsynth.io.patient import spec_of
+
+    return (
+        f"{native.name} was taken as {native.contrast}, {native.confidence:.0%} sure. Say what it is to be"
+        f" certain: {native.contrast}={spec_of(native)}, or another contrast."
+    )
 
 
 def _tell_motions(study: Study) -> None:

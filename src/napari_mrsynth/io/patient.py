@@ -225,7 +225,7 @@ def _add(image: Volume | LabelVolume, found: _Findings, *, said: bool = False) -
     elif twin is not None:
         raise ContrastError(
             f"Two files claim {contrast}: “{_claim(twin)}” and “{_claim(image)}”.",
-            hint=f"Say which one: {contrast}={_spec(image)}, or give one session's folder.",
+            hint=f"Say which one: {contrast}={spec_of(image)}, or give one session's folder.",
         )
     else:
         found.volumes.append(image)
@@ -261,6 +261,7 @@ def _claim(image: Volume | LabelVolume) -> str:
     return f"{path.name}: {image.name}" if image.source.format == "dicom" else str(path)
 
 
-def _spec(image: Volume) -> str:
+def spec_of(image: Volume) -> str:
+    """Return what names a scan's file, or its DICOM series, to :func:`read_patient`: ``FOLDER#4``."""
     number = series_number(image)
     return f"{_path(image)}" if number is None else f"{_path(image)}#{number}"
