@@ -109,6 +109,15 @@ def test_a_given_mask_is_used(mrsynth, patient, out, tmp_path):
     assert (made[:18] != 0).any()
 
 
+@pytest.mark.parametrize("given", [".", "../sub-01", "sub-01_T1w.nii.gz"])
+def test_within_the_patients_folder_results_are_still_named_after_the_patient(
+    mrsynth, patient, out, monkeypatch, given
+):
+    monkeypatch.chdir(patient)
+    answer = mrsynth("synthesize", given, "--use", "T1w", "--want", "FLAIR", "--out", out, "--json").answer
+    assert Path(answer["outputs"][0]["path"]).name == "sub-01_desc-synthetic_FLAIR.nii.gz"
+
+
 def test_words_say_what_was_made_from_what(mrsynth, patient, out):
     said = mrsynth("synthesize", patient, "--use", "T1w", "--want", "FLAIR", "--out", out).out
     assert f"FLAIR: {out / 'sub-01_desc-synthetic_FLAIR.nii.gz'}" in said

@@ -8,7 +8,7 @@ import pytest
 
 from napari_mrsynth.imaging.contrasts import KNOWN, guess_from_name
 from napari_mrsynth.io import derivative_name
-from napari_mrsynth.io.naming import Role, extension_of, patient_of, role_of, stem_of
+from napari_mrsynth.io.naming import Role, extension_of, patient_of, patient_of_scans, role_of, stem_of
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,45 @@ def test_a_name_we_give_reads_back_as_its_contrast(contrast, synthetic):
 )
 def test_a_patient_is_named_after_folder_or_file(path, patient):
     assert patient_of(Path(path)) == patient
+
+
+@pytest.mark.parametrize(
+    ("given", "patient"),
+    [
+        ("anat", "sub-01_ses-02"),
+        (".", "sub-01_ses-02"),
+        ("anat/FLAIR.nii.gz", "sub-01_ses-02"),
+        ("..", "sub-01"),
+        ("../../..", "cohort"),
+        ("../../../case 7", "case 7"),
+    ],
+)
+def test_a_relative_path_is_read_from_the_current_folder(tmp_path, monkeypatch, given, patient):
+    here = tmp_path / "cohort" / "bids" / "sub-01" / "ses-02"
+    (here / "anat").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert patient_of(Path(given)) == patient
+    assert patient_of(Path(given)) == patient_of((here / given).resolve())
+
+
+@pytest.mark.parametrize(
+    ("given", "scans", "patient"),
+    [
+        ("bids", ["bids/sub-01/anat/sub-01_T1w.nii.gz", "bids/sub-01/anat/sub-01_T2w.nii.gz"], "sub-01"),
+        ("bids", ["bids/sub-01/ses-2/anat/sub-01_ses-2_T1w.nii.gz"], "sub-01_ses-2"),
+        ("bids", ["b/sub-01/ses-1/sub-01_ses-1_T1w.nii", "b/sub-01/ses-2/sub-01_ses-2_T2w.nii"], "sub-01"),
+        ("bids", ["bids/sub-01/sub-01_T1w.nii.gz", "bids/sub-02/sub-02_T2w.nii.gz"], "bids"),
+        ("bids/sub-01", ["bids/sub-01/ses-1/sub-01_ses-1_T1w.nii.gz"], "sub-01"),
+        ("case7/T1.nii.gz", ["case7/T1.nii.gz", "case7/T2.nii.gz"], "case7"),
+        ("case7/T1_pre_Gd.nii.gz", ["case7/T1_pre_Gd.nii.gz"], "case7"),
+        ("case7/anat/flair_brain.nii.gz", ["case7/anat/flair_brain.nii.gz"], "case7"),
+        ("case7/p12_T1.nii.gz", ["case7/p12_T1.nii.gz"], "p12"),
+        ("case7/C_T1.nii.gz", ["case7/C_T1.nii.gz"], "C"),
+        ("case7/brain.nii.gz", ["case7/brain.nii.gz"], "brain"),
+    ],
+)
+def test_a_patient_is_named_after_what_tells_whose_the_scans_are(given, scans, patient):
+    assert patient_of_scans(Path(given), [Path(scan) for scan in scans]) == patient
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,12 @@ def test_a_named_file_replaces_the_folders_guess_with_a_note(tmp_path):
     assert any("p_T1w.nii.gz" in note and "given by name" in note for note in patient.notes)
 
 
+def test_the_patient_is_not_named_after_a_mask_that_comes_first(tmp_path):
+    folder(tmp_path, {"case7/T1.nii.gz": "T1w", "masks/b.nii.gz": brain()})
+    patient = read_patient(f"mask={tmp_path / 'masks/b.nii.gz'}", f"T1w={tmp_path / 'case7/T1.nii.gz'}")
+    assert patient.name == "case7"
+
+
 def test_lesions_and_mask_can_be_named(tmp_path):
     folder(tmp_path, {"T1w.nii.gz": "T1w", "a.nii.gz": labels((1,)), "b.nii.gz": brain()})
     patient = read_patient(

@@ -168,6 +168,17 @@ def guess_from_name(stem: str) -> Guess:
     return Guess(contrast, confidence, f"“{last.text}” in the name")
 
 
+def says_contrast_alone(stem: str) -> bool:
+    """Whether a name tells a contrast and nothing else, such as whose it is: ``t1``, ``AX_T1_pre_Gd``."""
+    words = wording.words_of(stem)
+    mentions = _mentions(words)
+    within = {place for mention in mentions for place in range(mention.start, mention.end)}
+    others = [word for place, word in enumerate(words) if place not in within]
+    return bool(mentions) and all(
+        word in _TELLING_NOTHING or wording.speaks_of_agent(word) for word in others
+    )
+
+
 _T1 = {
     ("T1w", Agent.UNSAID): ("T1w", 0.95),
     ("T1w", Agent.GIVEN): ("T1ce", 0.95),

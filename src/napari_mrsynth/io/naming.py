@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -85,22 +86,48 @@ def lesion_names(stem: str, present: tuple[int, ...]) -> Mapping[int, str]:
 
 
 def patient_of(path: Path) -> str:
-    """Return the patient's name: ``sub-01_ses-02`` in BIDS, else its folder or file."""
-    entities = [
-        part
-        for part in re.split(r"[_/\\]", "/".join(path.parts[-4:]))
-        if re.fullmatch(r"(?:sub|ses)-[A-Za-z0-9]+", part)
-    ]
-    subject = next((part for part in entities if part.startswith("sub-")), "")
-    session = next((part for part in entities if part.startswith("ses-")), "")
-    if subject:
-        return "_".join(part for part in (subject, session) if part)
+    """Return the patient's name: ``sub-01_ses-02`` in BIDS, else its folder or file.
+
+    A relative path is read from the current folder: ``anat`` within ``sub-01`` is of ``sub-01``.
+    """
+    path = Path(os.path.abspath(path))
+    entities = bids_entities(path)
+    if entities:
+        return "_".join(entities)
     if path.is_dir() or extension_of(path) is None:
         return path.name or "patient"
     words = re.split(r"([_\-. ]+)", stem_of(path))
     while len(words) > 2 and _is_contrast_word(words[-1]):
         words = words[:-2]
     return "".join(words) or "patient"
+
+
+def bids_entities(path: Path) -> tuple[str, ...]:
+    """Return subject and session (``sub-01``, ``ses-02``) of a path's last four parts; none without subject."""
+    parts = [
+        part
+        for part in re.split(r"[_/\\]", "/".join(path.parts[-4:]))
+        if re.fullmatch(r"(?:sub|ses)-[A-Za-z0-9]+", part)
+    ]
+    subject = next((part for part in parts if part.startswith("sub-")), "")
+    session = next((part for part in parts if part.startswith("ses-")), "")
+    return tuple(part for part in (subject, session) if part) if subject else ()
+
+
+def patient_of_scans(given: Path, scans: Iterable[Path]) -> str:
+    """Return the patient's name from what was given and from the scans that were found there.
+
+    Where the path names no BIDS subject, but all scans found name the same one, it is theirs. A file that is
+    called like a contrast alone (``T1.nii.gz``) is called after its folder.
+    """
+    given = Path(os.path.abspath(given))
+    named = [bids_entities(scan) for scan in scans]
+    if not bids_entities(given) and named and all(named) and len({entity[0] for entity in named}) == 1:
+        return "_".join(named[0] if len(set(named)) == 1 else named[0][:1])
+    name = patient_of(given)
+    if extension_of(given) is not None and not given.is_dir() and contrasts.says_contrast_alone(name):
+        given = given.parent
+    return patient_of(given.parent if given.name.lower() == "anat" else given)
 
 
 def derivative_name(patient: str, contrast: str, *, synthetic: bool = True) -> str:

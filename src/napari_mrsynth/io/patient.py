@@ -14,7 +14,7 @@ from napari_mrsynth.imaging import LabelVolume, Volume, contrasts
 from napari_mrsynth.io.decoded import require_file
 from napari_mrsynth.io.dicom import read_series, series_number
 from napari_mrsynth.io.dicom_frames import is_dicom
-from napari_mrsynth.io.naming import Role, extension_of, lesion_names, patient_of, role_of, stem_of
+from napari_mrsynth.io.naming import Role, extension_of, lesion_names, patient_of_scans, role_of, stem_of
 from napari_mrsynth.io.reading import read_image
 
 MAX_DEPTH = 4
@@ -27,6 +27,10 @@ UNUSED_LABELS = "tissue, parcellation and source-map labels are not used"
 _NOT_IMAGES = frozenset(
     {".json", ".tsv", ".csv", ".txt", ".bval", ".bvec", ".md", ".pdf", ".xml", ".png", ".jpg"}
 )
+_LABELS_SAID = {"lesions": Role.LESIONS, "lesion": Role.LESIONS, "mask": Role.BRAIN_MASK}
+
+_Spec = tuple[str | None, Path, int | None]
+"""What the user said that a path is (or None), the path, and the number of its DICOM series (or None)."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
             hint="Give a folder with NIfTI, MGZ, NRRD, MHA or DICOM files of one patient.",
         )
     return PatientFiles(
-        name=patient_of(parsed[0][1]),
+        name=_name(parsed, found.volumes),
         volumes=tuple(found.volumes),
         lesions=found.labels.get(Role.LESIONS),
         mask=found.labels.get(Role.BRAIN_MASK),
@@ -129,7 +133,13 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
     )
 
 
-def _parse(spec: str | Path) -> tuple[str | None, Path, int | None]:
+def _name(parsed: list[_Spec], volumes: list[Volume]) -> str:
+    """Name the patient after the first scan or folder that was given."""
+    scans = [path for said, path, _ in parsed if said is None or said.lower() not in _LABELS_SAID]
+    return patient_of_scans(scans[0], (_path(volume) for volume in volumes))
+
+
+def _parse(spec: str | Path) -> _Spec:
     """Split ``NAME=PATH#SERIES``; a path that exists as it stands is never split."""
     said, text = None, os.fspath(spec)
     if isinstance(spec, str) and "=" in text and not Path(text).exists():
@@ -149,7 +159,7 @@ def _parse(spec: str | Path) -> tuple[str | None, Path, int | None]:
 
 def _read_named(said: str, path: Path, number: int | None, found: _Findings) -> None:
     """Read what the user named: a contrast, ``lesions`` or ``mask``."""
-    role = {"lesions": Role.LESIONS, "lesion": Role.LESIONS, "mask": Role.BRAIN_MASK}.get(said.lower())
+    role = _LABELS_SAID.get(said.lower())
     if role is not None:
         _add_labels(read_image(path, kind="labels"), role, found)
         return
