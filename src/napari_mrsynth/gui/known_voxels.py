@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
+
+from napari_mrsynth.imaging.volume import LabelVolume, Volume
+
+Found = TypeVar("Found", Volume, LabelVolume, Volume | LabelVolume)
 
 LATTICE = 24
 """About so many voxels along either side of a slice go into its digest."""
@@ -46,6 +51,21 @@ def record_of(data: Any) -> Mapping[str, Any] | None:
     if not _records:
         return None
     return next((_records[digest] for digest in _digests(data) if digest in _records), None)
+
+
+def known_again(image: Found, data: Any) -> Found:
+    """Return an image as synthetic where a model made its voxels, though nothing about it says so.
+
+    Parameters
+    ----------
+    image : Volume or LabelVolume
+    data : ndarray, shape (..., A, R)
+        Its voxels as a layer holds them.
+    """
+    record = None if image.source.synthetic is not None else record_of(data)
+    if record is None:
+        return image
+    return replace(image, source=replace(image.source, format="synthetic", synthetic=record))
 
 
 def _digests(data: Any) -> Iterator[bytes]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TEXT = "SYNTHETIC – not for diagnosis"
 
+_copies: WeakSet[Layer] = WeakSet()
+"""Layers whose voxels a model made, though nothing about them says so."""
+
 _markers: WeakKeyDictionary[Any, ReferenceType[Marker]] = WeakKeyDictionary()
 
 
@@ -36,9 +39,9 @@ def mark_current(synthetic: Iterable[bool]) -> None:
 
 
 def is_synthetic(layer: Layer) -> bool:
-    """Whether a layer's voxels were made by a model."""
+    """Whether a layer's voxels were made by a model, as it says or as they were known again."""
     tag = Tag.of(layer.metadata)
-    return tag is not None and tag.kind in MADE_BY_MODEL
+    return (tag is not None and tag.kind in MADE_BY_MODEL) or layer in _copies
 
 
 class Marker:
@@ -52,7 +55,6 @@ class Marker:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._watched: WeakSet[Layer] = WeakSet()
-        self._copies: WeakSet[Layer] = WeakSet()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(lambda _: self.refresh())  # a function, unlike a method, is held strongly
         self.refresh()
@@ -66,9 +68,7 @@ class Marker:
                 if isinstance(layer, Image):
                     layer.events.data.connect(self._look_at_voxels)
                     self._know(layer)
-        marked = any(
-            layer.visible and (is_synthetic(layer) or layer in self._copies) for layer in self._viewer.layers
-        )
+        marked = any(layer.visible and is_synthetic(layer) for layer in self._viewer.layers)
         scene.warn(self._viewer, TEXT if marked else "")
 
     def _look_at_voxels(self, event: Any) -> None:
@@ -79,8 +79,8 @@ class Marker:
     def _know(self, layer: Image) -> None:
         """Remember a synthetic layer's voxels; of another layer, find out whether a model made them."""
         tag = Tag.of(layer.metadata)
-        self._copies.discard(layer)
+        _copies.discard(layer)
         if tag is not None and tag.kind in MADE_BY_MODEL:
             known_voxels.remember(layer.data, tag.provenance or {})
         elif known_voxels.record_of(layer.data) is not None:
-            self._copies.add(layer)
+            _copies.add(layer)

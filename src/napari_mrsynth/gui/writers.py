@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_mrsynth.errors import OutputError
-from napari_mrsynth.gui import known_voxels
+from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_from, source_of
 from napari_mrsynth.imaging.geometry import Affine, Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
@@ -42,11 +41,7 @@ def write_layers(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]]
 
 def _image(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | LabelVolume:
     """Return the image behind a layer's data and attributes; voxels that a model made stay synthetic."""
-    image = _as_tagged(data, meta, labels=labels)
-    record = None if image.source.synthetic is not None else known_voxels.record_of(np.asarray(data))
-    if record is None:
-        return image
-    return replace(image, source=replace(image.source, format="synthetic", synthetic=record))
+    return known_again(_as_tagged(data, meta, labels=labels), np.asarray(data))
 
 
 def _as_tagged(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | LabelVolume:

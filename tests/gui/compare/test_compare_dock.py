@@ -17,12 +17,13 @@ from napari_mrsynth.errors import GridError
 from napari_mrsynth.evaluation import METRICS
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.words import shown
-from napari_mrsynth.gui import scene
+from napari_mrsynth.gui import known_voxels, scene
 from napari_mrsynth.gui.compare.dock import CompareDock
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.gui.writers import write_image
 from napari_mrsynth.imaging import Grid, Source
-from napari_mrsynth.io import write_volume
+from napari_mrsynth.io import read_image, write_volume
 from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.session.job import ImmediateExecutor
 from phantoms import affine_of, lesion_labels, phantom, save
@@ -348,6 +349,71 @@ def test_while_anything_synthetic_is_compared_the_canvas_says_so(dock, viewer):
     assert all("synthetic" in layer.name for layer in dock.presenter.stage.own)
     dock.end.click()
     assert not overlay.visible
+
+
+def choose_predictions(dock, *names):
+    for row in range(dock.choices.predictions.count()):
+        item = dock.choices.predictions.item(row)
+        chosen = item.text() in names
+        item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
+    dock.presenter.offer()
+
+
+def bare_copy(viewer, layer, name):
+    copy = Image(layer.data.copy(), name=name, scale=layer.scale, translate=layer.translate)
+    viewer.add_layer(copy)
+    viewer.layers.remove(layer)
+    return copy
+
+
+@pytest.mark.parametrize("side", ["prediction", "truth"])
+def test_a_bare_copy_of_a_synthetic_layer_stays_marked_while_compared_and_when_saved(
+    dock, viewer, tmp_path, side
+):
+    bare_copy(viewer, viewer.layers["FLAIR (synthetic)"], "copy FLAIR")
+    dock.presenter.offer()
+    choose_predictions(dock, "copy FLAIR" if side == "prediction" else "FLAIR")
+    dock.choices.truth.setCurrentText("FLAIR" if side == "prediction" else "copy FLAIR")
+    dock.choices.changed.emit()
+    dock.run.run.click()
+    assert dock.presenter.looked
+    for way in Way:
+        dock.ways.buttons[way].click()
+        for _ in range(2):
+            dock.ways.flickered.emit()
+            assert viewer.canvas.overlays["mrsynth_warning"].visible
+            for layer in dock.presenter.stage.own:
+                data, meta, _ = layer.as_layer_data_tuple()
+                [path] = write_image(str(tmp_path / "seen.nii.gz"), data, meta)
+                assert read_image(path).source.synthetic is not None
+
+
+def test_a_bare_copy_of_a_synthetic_layer_is_taken_for_a_prediction(dock, viewer):
+    bare_copy(viewer, viewer.layers["FLAIR (synthetic)"], "another FLAIR")
+    dock.presenter.offer()
+    assert dock.choices.ticked == ["another FLAIR"]
+    assert dock.choices.truth_name == "FLAIR"
+
+
+def test_matched_voxels_of_a_prediction_are_known_again_where_their_layer_lost_its_record(dock, viewer):
+    dock.run.run.click()
+    assert dock.presenter.looked[0].comparison.pair.factor != 1
+    dock.ways.buttons[Way.EDGES].click()
+    assert known_voxels.record_of(np.asarray(view_of(dock).data)) is not None
+    dock.end.click()
+    assert known_voxels.record_of(viewer.layers["FLAIR"].data) is None
+
+
+def test_what_was_acquired_is_compared_and_saved_without_a_mark(dock, viewer, tmp_path):
+    dock.presenter.offer()
+    choose_predictions(dock, "T1w")
+    viewer.layers["FLAIR (synthetic)"].visible = False
+    dock.run.run.click()
+    assert dock.presenter.looked
+    assert not viewer.canvas.overlays["mrsynth_warning"].visible
+    data, meta, _ = view_of(dock).as_layer_data_tuple()
+    [path] = write_image(str(tmp_path / "seen.nii.gz"), data, meta)
+    assert read_image(path).source.synthetic is None
 
 
 @pytest.mark.parametrize("ending", [".csv", ".json", ".png", ".html"])

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_mrsynth.gui import marking
+from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_of
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Affine, Grid
@@ -78,16 +79,16 @@ def likely_lesions(labels: Sequence[Layer]) -> Layer | None:
 
 
 def volume_of(layer: Layer) -> Volume:
-    """Return the scan behind a layer.
+    """Return the scan behind a layer, synthetic also where only its voxels tell.
 
     A layer that did not come from this project is taken as the viewer shows it: axes (S, A, R), scale and
     translate in mm; the scan's notes say so.
     """
     image = image_of(layer)
-    if isinstance(image, Volume):
-        return image
-    array, grid, note = _bare(layer)
-    return Volume(array, grid, layer.name, Source(format="layer"), (note,), contrast=contrast_of(layer))
+    if not isinstance(image, Volume):
+        array, grid, note = _bare(layer)
+        image = Volume(array, grid, layer.name, Source(format="layer"), (note,), contrast=contrast_of(layer))
+    return known_again(image, layer.data)
 
 
 def label_volume_of(layer: Layer) -> LabelVolume:

@@ -16,6 +16,7 @@ from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.pairing import Pair
 from napari_mrsynth.evaluation.places import Place, joint_histogram, slice_errors, worst_places
 from napari_mrsynth.evaluation.regions import box_of
+from napari_mrsynth.gui import known_voxels
 from napari_mrsynth.gui.compare.common_grid import mask_on, moving_note, pair_on, require_meeting
 from napari_mrsynth.gui.layer_data import limits
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
@@ -147,6 +148,7 @@ def looking(task: Task) -> Generator[Progress, None, tuple[Looked, ...]]:
         yield Progress((count + 0.85) / len(task.predictions), f"{pred.name}: Drawing curves")
         first = found[0].comparison if found else comparison
         found.append(_looked(comparison, first, pred.is_synthetic or task.truth.is_synthetic))
+        known_voxels.remember(found[-1].shown.pred, pred.source.synthetic or {})  # matched: other numbers
     return tuple(found)
 
 
