@@ -151,6 +151,63 @@ def test_the_voxels_of_a_users_layer_are_never_replaced_by_resampled_ones(adapte
     assert "grid of T1w" in adapter.layer_of("T2w").name
 
 
+@pytest.mark.parametrize("contrast", ["T1w", "FLAIR (synthetic)"])
+def test_scans_and_results_cannot_be_edited_in_place(adapter, contrast):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    adapter.show_result(study, result_of(study, "FLAIR"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="read-only"):
+            adapter.viewer.layers[contrast].data[...] = 0
+        adapter.show_result(study, result_of(study, "FLAIR"))
+
+
+def test_a_layer_of_the_user_can_be_edited_again_once_the_patient_is_closed(adapter):
+    study = brain_study(("T1w",))
+    data, attributes, _ = layer_tuple(study.volume("T1w"), name="mine")
+    mine = adapter.viewer.add_image(data, **attributes)
+    adapter.lend(study.volume("T1w"), mine)
+    adapter.show_study(study)
+    with pytest.raises(ValueError, match="read-only"):
+        mine.data[...] = 0
+    adapter.show_study(None)
+    assert mine.data is data
+
+
+def test_a_layer_that_was_given_other_voxels_is_the_users_and_the_scan_is_shown_anew(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    news = []
+    adapter.let_go.connect(lambda contrast, layer: news.append((contrast, layer)))
+    edited = adapter.layer_of("T1w")
+    edited.data = edited.data[::-1] * 2
+    assert news == [("T1w", edited)]
+    assert edited in adapter.spare_layers
+    assert edited.metadata[KEY]["source"].path is None
+    assert edited.metadata[KEY]["source"].format == "layer"
+    adapter.show_study(study)
+    assert adapter.layer_of("T1w") is not edited
+    assert not adapter.layer_of("T1w").visible
+    np.testing.assert_array_equal(adapter.layer_of("T1w").data, study.volume("T1w").display)
+    adapter.show_study(brain_study(("T1w", "T2w")), patient=1)
+    assert edited in adapter.viewer.layers
+    assert not edited.visible
+
+
+def test_updating_its_own_layers_lets_none_of_them_go(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    news = []
+    adapter.let_go.connect(lambda contrast, layer: news.append(contrast))
+    moved = study.volume("T2w").with_array(np.roll(study.volume("T2w").array, 2, axis=0))
+    adapter.show_study(
+        replace(study, members={**study.members, "T2w": Member(study.members["T2w"].native, moved)})
+    )
+    for wanted in (("FLAIR",), ("FLAIR", "T1ce")):
+        adapter.show_result(study, result_of(study, *wanted))
+    assert news == []
+
+
 def test_a_preview_is_one_slice_thick_at_its_height_and_goes_without_a_trace(adapter):
     study = brain_study(("T1w",))
     adapter.show_study(study)

@@ -198,6 +198,46 @@ def test_a_bare_layer_of_the_same_shape_can_lie_on_the_patients_grid(dock, viewe
     assert not dock.session.study.members["FLAIR"].is_resampled
 
 
+def test_voxels_put_into_a_scans_layer_are_told_and_used_once_the_layer_is_added(dock, viewer, answers):
+    mine = viewer.layers["T1w"]
+    other = np.ascontiguousarray(mine.data[::-1]) * 2
+    read = dock.session.study.volume("T1w").fingerprint
+    mine.data = other
+    assert "what is synthesised is the T1w as it was read" in dock.run.message.text()
+    assert mine.name in dock.run.hint.text()
+    dock.run.run.click()
+    assert dock.session.study.volume("T1w").fingerprint == read
+    dock.load.layers_chosen.emit([mine.name])
+    assert "already here" in answers.asked[-1]
+    study = dock.session.study
+    np.testing.assert_array_equal(study.volume("T1w").display, other)
+    assert study.reference == "T1w"
+    assert "T1w" in study.active
+    assert study.volume("T1w").identity()["file"] is None
+    assert study.volume("T1w").fingerprint != read
+    assert dock.presenter.adapter.layer_of("T1w") is mine
+    assert {layer.name for layer in viewer.layers} == {"T1w", "T1ce", "T2w", "FLAIR (synthetic)"}
+
+
+def test_a_scan_is_not_replaced_by_a_layer_without_asking(dock, viewer, answers):
+    mine = viewer.layers["T1w"]
+    mine.data = mine.data * 2
+    answers.yes = False
+    before = dock.session.study
+    dock.load.layers_chosen.emit([mine.name])
+    assert dock.session.study is before
+
+
+def test_voxels_put_into_a_results_layer_are_not_what_is_saved_and_it_says_so(dock, viewer):
+    dock.run.run.click()
+    made = viewer.layers["FLAIR (synthetic)"]
+    made.data = made.data * 2
+    assert "Save writes the result as it was made" in dock.run.message.text()
+    dock.run.run.click()
+    assert made in viewer.layers
+    assert "FLAIR (synthetic)" in viewer.layers
+
+
 def test_thinking_better_of_it_adds_nothing(make, viewer, answers):
     dock = make()
     viewer.add_layer(Image(np.zeros((6, 7, 8)), name="scan"))

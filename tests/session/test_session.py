@@ -293,6 +293,19 @@ def test_scans_in_memory_can_make_a_study_and_join_one():
     assert "already here" in session.status.message
 
 
+@pytest.mark.parametrize("contrasts", [("T1w",), ("T1w", "T2w"), ("T2w", "T1w")])
+def test_a_scan_can_take_the_place_of_the_one_that_is_here(contrasts):
+    session = opened(contrasts)
+    before = session.study
+    other = before.volume("T1w").with_array(before.volume("T1w").array * 2)
+    session.add([other], instead=True)
+    assert session.study.volume("T1w").array is other.array
+    assert set(session.study.contrasts) == set(contrasts)
+    assert session.study.reference == before.reference
+    assert session.study.active == before.active
+    np.testing.assert_array_equal(session.study.mask.array, before.mask.array)
+
+
 def test_removing_the_last_contrast_closes_the_patient():
     session = opened(("T1w",))
     session.remove("T1w")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from psygnal import Signal
 
 from napari_mrsynth.gui import garbage, marking, scene
-from napari_mrsynth.gui.layer_data import Tag, layer_tuple, limits, placed, scan_name
+from napari_mrsynth.gui.held_voxels import HeldVoxels, read_only
+from napari_mrsynth.gui.layer_data import Tag, edited, layer_tuple, limits, placed, scan_name
 from napari_mrsynth.gui.linking import link_limits, proportion
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
@@ -26,13 +28,21 @@ class ViewerAdapter:
 
     Layers that this class adds are its own: it updates and removes them. A layer that was in the viewer
     before is adopted while it shows a contrast exactly as the study has it; its voxels are never replaced
-    by resampled ones.
+    by resampled ones. Scans and results cannot be edited in their layers; a layer that was given other
+    voxels is let go: it is the user's from then on.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
         A viewer, with or without a window.
+
+    Attributes
+    ----------
+    let_go : Signal
+        Emitted with a contrast and the layer that was given other voxels than its.
     """
+
+    let_go = Signal(str, object)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
@@ -41,6 +51,8 @@ class ViewerAdapter:
         self._results: dict[str, Layer] = {}
         self._previews: dict[str, Layer] = {}
         self._own: set[Layer] = set()
+        self._edited: dict[str, Layer] = {}
+        self._held = HeldVoxels(self._let_go)
         self._lesions: Layer | None = None
         self._source_map: Layer | None = None
         self._links: dict[str, Callable[[], None]] = {}
@@ -100,18 +112,19 @@ class ViewerAdapter:
     def showing(self, study: Study | None, patient: int = 0) -> Iterator[None]:
         """Do what :meth:`show_study` does layer by layer: each step takes about a tenth of a second."""
         if study is not None and self._patient not in (None, patient):
-            self._hide_adopted()
+            self._hide_users()
         if study is None or self._patient != patient:
             yield from self._forgetting()
         if study is None:
             return
+        was_empty = self._patient is None
         self._patient = patient
-        was_empty = not self._scans
         self._rekey(study)
         for contrast in [c for c in self._scans if c not in study.members]:
             self._drop(self._scans.pop(contrast))
         for contrast in reversed(in_field_order(study.contrasts)):
-            self._show_scan(study, contrast, visible=contrast == study.reference or not was_empty)
+            shown = contrast == study.reference or not was_empty
+            self._show_scan(study, contrast, visible=shown and contrast not in self._edited)
             if was_empty and len(self._scans) == 1:
                 self._go_to_middle(study)
             yield
@@ -130,8 +143,12 @@ class ViewerAdapter:
             unlink()
         self._links.clear()
         self._patient = None
+        for layer in self._scans.values():
+            if layer not in self._own:
+                self._drop(layer)
         self._scans.clear()
         self._results.clear()
+        self._edited.clear()
         self._lesions = self._source_map = None
         for layer in list(self._own):
             self._drop(layer)
@@ -208,11 +225,24 @@ class ViewerAdapter:
 
     # ------------------------------------------------------------------ inside
 
-    def _hide_adopted(self) -> None:
-        """Hide the scans that are the user's own layers: another patient's are to be seen."""
-        for layer in self._scans.values():
+    def _hide_users(self) -> None:
+        """Hide the user's own layers of this patient: another's are to be seen."""
+        for layer in (*self._scans.values(), *self._edited.values()):
             if layer not in self._own:
                 layer.visible = False
+
+    def _let_go(self, layer: Layer) -> None:
+        """Leave a layer that was given other voxels to the user, and say in its record that it was."""
+        for shown in (self._scans, self._results):
+            contrast = next((c for c, each in shown.items() if each is layer), None)
+            if contrast is None:
+                continue
+            del shown[contrast]
+            self._own.discard(layer)
+            self._edited[contrast] = layer
+            layer.metadata = {**layer.metadata, **edited(layer.metadata)}
+            layer.name = f"{layer.name}, edited"
+            self.let_go.emit(contrast, layer)
 
     def _rekey(self, study: Study) -> None:
         """Follow contrasts that were renamed: the same voxels under another name."""
@@ -227,12 +257,17 @@ class ViewerAdapter:
         member = study.members[contrast]
         volume = member.on_reference
         name = scan_name(volume)
-        layer = self.layer_of(contrast)
+        layer, lent = self.layer_of(contrast), self._borrowed(volume.array)
+        if layer is not None and lent is not None:
+            self._drop(layer)
+            layer = lent
+            self._edited.pop(contrast, None)
         if layer is not None and layer not in self._own and not np.may_share_memory(layer.data, volume.array):
+            self._drop(layer)
             layer.visible = False
             layer = None
         if layer is None:
-            layer = self._borrowed(volume.array)
+            layer = lent
             original = self._borrowed(member.native.array)
             if layer is None and original is not None:
                 original.visible = False
@@ -242,11 +277,13 @@ class ViewerAdapter:
     def _put_scan(self, layer: Layer | None, volume: Volume, name: str, *, visible: bool = True) -> Layer:
         data, attributes, _ = layer_tuple(volume, name=name)
         if layer is None:
-            return self._add_image(data, visible=visible, **attributes)
-        if layer.data is not data and not self._shows(layer, volume):
-            layer.data = data
+            layer = self._add_image(read_only(data), visible=visible, **attributes)
+        elif not self._shows(layer, volume):
+            self._held.show(layer, data)
             layer.scale, layer.translate = attributes["scale"], attributes["translate"]
             layer.units, layer.axis_labels = attributes["units"], attributes["axis_labels"]
+        if layer not in self._held:
+            self._held.hold(layer)
         layer.name = name
         layer.metadata = {**layer.metadata, **attributes["metadata"]}
         return layer
@@ -256,9 +293,10 @@ class ViewerAdapter:
         shown = volume.display
         place = placed(volume.grid)
         return (
-            layer.data.shape == shown.shape
+            isinstance(layer.data, np.ndarray)
+            and layer.data.shape == shown.shape
             and layer.data.strides == shown.strides
-            and layer.data.__array_interface__["data"] == shown.__array_interface__["data"]
+            and layer.data.ctypes.data == shown.ctypes.data
             and np.allclose(layer.scale, place["scale"])
             and np.allclose(layer.translate, place["translate"])
         )
@@ -343,7 +381,11 @@ class ViewerAdapter:
         return layer
 
     def _drop(self, layer: Layer) -> None:
-        if layer in self._own:
+        """Remove a layer, or give it back where it is the user's."""
+        if layer not in self._own:
+            self._held.release(layer)
+        else:
+            self._held.forget(layer)
             self._own.discard(layer)
             if layer in self.viewer.layers:
                 with garbage.left_for_later():

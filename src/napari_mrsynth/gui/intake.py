@@ -77,11 +77,13 @@ class Intake:
         return [layer.name for layer in self._adapter.spare_layers if isinstance(layer, Labels)]
 
     def add_layers(self, names: Sequence[str]) -> None:
-        """Add layers to the study, or make one of them."""
+        """Add layers to the study, after asking about scans that they would replace, or make one of them."""
         images = [self._image_of(name) for name in names]
         volumes = [image for image in images if isinstance(image, Volume)]
-        if volumes:
-            self._session.add(volumes)
+        here = () if self._session.study is None else self._session.study.contrasts
+        twice = [volume.contrast for volume in volumes if volume.contrast in here]
+        if volumes and (not twice or self._may_replace(twice)):
+            self._session.add(volumes, instead=bool(twice))
 
     def use_mask(self, name: str) -> None:
         """Use a labels layer as the brain mask."""
@@ -95,6 +97,11 @@ class Intake:
         if image is not None:
             self._adapter.lend(image, layer)
         return image
+
+    def _may_replace(self, contrasts: Sequence[str]) -> bool:
+        what = ", ".join(contrasts)
+        text = f"{what} is already here. The layer takes the place of the scan that was read."
+        return self._questions.confirm(f"Replace {what}?", text, "Replace")
 
     def _may_drop_results(self) -> bool:
         if not self._session.unsaved:

@@ -171,6 +171,17 @@ def source_of(tag: Tag) -> Source:
     return replace(tag.source, format="synthetic", synthetic=record)
 
 
+def edited(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a layer of ours that was given other voxels: they are in no file."""
+    tag = Tag.of(metadata)
+    if tag is None:
+        return {}
+    note = "Its voxels were replaced in the viewer."
+    made = None if tag.provenance is None else {**tag.provenance, "edited": note}
+    source = replace(tag.source, path=None, format="layer")
+    return replace(tag, source=source, notes=(*tag.notes, note), provenance=made).as_metadata()
+
+
 def placed_by_user(
     array: NDArray[Any], grid: Grid, name: str, *, labels: bool = False
 ) -> Volume | LabelVolume:

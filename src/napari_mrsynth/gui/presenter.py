@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import MrsynthError
-from napari_mrsynth.gui import scene
+from napari_mrsynth.gui import marking, scene
 from napari_mrsynth.gui.adapter import ViewerAdapter
 from napari_mrsynth.gui.arrival import Arrival
 from napari_mrsynth.gui.connections import Connections
@@ -23,6 +23,7 @@ from napari_mrsynth.session import Choices, State, Status, SynthesisSession
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Layer
 
     from napari_mrsynth.gui.dock import SynthesisDock
     from napari_mrsynth.gui.questions import Questions
@@ -79,6 +80,7 @@ class Presenter:
         listen(self._show_planes, session.planes_made)
         listen(self.adapter.drop_previews, session.previews_dropped)
         listen(self._show_result, session.synthesised)
+        listen(self._tell_of_edit, self.adapter.let_go)
         dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
         listen(self._follow_viewer, dims.order, dims.ndisplay, dims.point, camera.orientation)
         dock.run.live.setChecked(self._preferences.live_preview)
@@ -260,6 +262,19 @@ class Presenter:
             self.adapter.show_result(self.session.study, result, keep_earlier=keep)
 
     # ------------------------------------------------------------------ what the viewer says
+
+    def _tell_of_edit(self, contrast: str, layer: Layer) -> None:
+        """Say that a layer's voxels were replaced, and that the session works on as if they were not."""
+        if marking.is_synthetic(layer):
+            kept = "Save writes the result as it was made"
+            hint = "To save the new voxels, save the layer with File > Save."
+        else:
+            kept = f"what is synthesised is the {contrast} as it was read"
+            hint = f"To use the new voxels, add the layer “{layer.name}” to the study."
+        self.session.report(
+            MrsynthError(f"Other voxels were put into the layer of {contrast}; {kept}.", hint=hint)
+        )
+        self._show_study()
 
     def _follow_viewer(self, event: Any = None) -> None:
         plane = scene.plane_of(self._viewer)

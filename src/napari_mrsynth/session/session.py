@@ -87,11 +87,16 @@ class SynthesisSession(Situation):
         sample = known[name]
         self._start(f"Opening {sample.title} …", lambda: work.sampling(self.parts, sample), self._show_new)
 
-    def add(self, volumes: Sequence[Volume], *, mask: LabelVolume | None = None) -> None:
-        """Add scans that are already in memory, making a study of them if there is none."""
+    def add(
+        self, volumes: Sequence[Volume], *, mask: LabelVolume | None = None, instead: bool = False
+    ) -> None:
+        """Add scans that are already in memory, making a study of them if there is none.
+
+        A scan of a contrast that is already here takes its place if `instead` is given, else it is refused.
+        """
         given, study = tuple(volumes), self._study
         done = self._show_new if study is None else self._show_changed
-        self._start("Adding …", lambda: work.adding(self.parts, study, given, mask), done)
+        self._start("Adding …", lambda: work.adding(self.parts, study, given, mask, instead), done)
 
     def close(self) -> None:
         """Forget the patient."""

@@ -42,14 +42,18 @@ def sampling(parts: Parts, sample: Sample) -> Steps[Study]:
 
 
 def adding(
-    parts: Parts, study: Study | None, volumes: Sequence[Volume], mask: LabelVolume | None
+    parts: Parts,
+    study: Study | None,
+    volumes: Sequence[Volume],
+    mask: LabelVolume | None,
+    instead: bool = False,
 ) -> Steps[Study]:
-    """Add scans to a study, or build one of them.
+    """Add scans to a study, in place of those of their contrasts if `instead`, or build one of them.
 
     Raises
     ------
     ContrastError
-        If two scans claim one contrast.
+        If two scans claim one contrast, and `instead` is False.
     """
     if study is None:
         yield Progress(0.0, "Bringing the contrasts onto one grid")
@@ -57,6 +61,9 @@ def adding(
     known, unknown = named(volumes)
     for count, volume in enumerate(known):
         yield Progress(count / len(known), f"Adding {volume.contrast}")
+        if instead and volume.contrast in study.members:
+            study = _replaced(parts, study, volume)
+            continue
         if volume.contrast in study.members:
             raise ContrastError(
                 f"{volume.name or 'A scan'} is {volume.contrast}, which is already here.",
@@ -106,6 +113,23 @@ def done_status(result: Result) -> Status:
     """Say what was made, how long it took, and what the user should know."""
     made = f"Made {_listed(tuple(result.outputs))} in {format_seconds(result.seconds)} on {result.device}."
     return Status(State.DONE, made, " ".join(result.warnings))
+
+
+def _replaced(parts: Parts, study: Study, volume: Volume) -> Study:
+    """Return the study with another scan of a contrast; it stays the reference, if it was that.
+
+    Mask and lesions stay as they are where the study's grid does.
+    """
+    contrast = volume.contrast or ""
+    if study.contrasts == (contrast,):
+        changed = parts.build([volume], name=study.name, mask=None, lesions=study.lesions)
+    else:
+        changed = parts.add(parts.remove(study, contrast), volume)
+    if contrast == study.reference:
+        changed = parts.refer(changed, contrast)
+    if not changed.grid.same_as(study.grid):
+        return changed
+    return replace(changed, mask=study.mask, lesions=study.lesions)
 
 
 def _of_patient(parts: Parts, patient: PatientFiles) -> Steps[Study]:
