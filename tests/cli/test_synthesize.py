@@ -178,6 +178,33 @@ def test_another_patients_result_of_the_same_name_is_not_replaced(mrsynth, patie
     assert mrsynth("synthesize", patient, "--use", "T2w", "--want", "T1ce", "--out", out).code == 0
 
 
+def test_another_patients_source_map_is_not_replaced(mrsynth, patient, tmp_path, out):
+    brain = brain_study(("T1w", "T2w"), seed=7, name="sub-01")
+    other = patient_folder(tmp_path / "elsewhere" / "sub-01", brain)
+    assert mrsynth("synthesize", patient, "--want", "T1ce", "--source-map", "--out", out).code == 0
+    sources = out / "sub-01_desc-synthetic_sourcemap.nii.gz"
+    kept = sources.read_bytes()
+    ended = mrsynth("synthesize", other, "--want", "FLAIR", "--source-map", "--out", out, "--json")
+    assert ended.code == 2
+    assert "sourcemap" in ended.answer["error"]["message"]
+    assert sources.read_bytes() == kept
+    assert not list(out.glob("*_FLAIR.nii.gz"))
+
+
+@pytest.mark.parametrize("lost", ["sidecar", "inputs"])
+def test_a_result_that_does_not_say_whose_it_is_is_not_replaced(mrsynth, patient, out, lost):
+    assert mrsynth("synthesize", patient, "--want", "T1ce", "--out", out).code == 0
+    (sidecar,) = out.glob("*.json")
+    if lost == "sidecar":
+        sidecar.unlink()
+    else:
+        sidecar.write_text('{"Synthetic": true, "Provenance": {}}')
+    ended = mrsynth("synthesize", patient, "--want", "T1ce", "--out", out, "--json")
+    assert ended.code == 2
+    assert ended.answer["error"]["type"] == "OutputError"
+    assert "does not say what it was made from" in ended.answer["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("name", "said", "contrast", "warned"),
     [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 AUTO = "auto"
+SOURCE_MAP = "sourcemap"
 DOUBTFUL = 0.8
 """A contrast that was guessed less surely than this is said when it is used."""
 
@@ -68,17 +69,21 @@ class Task:
         return replace(self, study=study)
 
     def keep_other_results(self, names: Iterable[str]) -> None:
-        """Refuse to replace files made from none of these scans: another patient's, by all signs."""
+        """Refuse to replace files that are not known to be made from one of these scans."""
         from napari_mrsynth.io.provenance import recognise
 
         here = {member.native.fingerprint for member in self.study.members.values()}
         for path in (self.folder / name for name in names):
-            earlier = recognise(path) or {}
-            inputs = earlier.get("inputs", {}) if path.exists() else {}
-            if inputs and not here & {given.get("fingerprint") for given in inputs.values()}:
+            if not path.exists():
+                continue
+            inputs = (recognise(path) or {}).get("inputs", {})
+            if not here & {given.get("fingerprint") for given in inputs.values()}:
                 files = ", ".join(str(given.get("file") or given.get("name")) for given in inputs.values())
+                why = (
+                    f"was made from other scans ({files})" if inputs else "does not say what it was made from"
+                )
                 raise OutputError(
-                    f"“{path}” was made from other scans ({files}) and would be replaced.",
+                    f"“{path}” {why} and would be replaced.",
                     hint="Choose another --out, or delete it if it is not needed.",
                 )
 
@@ -127,7 +132,8 @@ def synthesize(
         mask=mask,
         source_map=source_map,
     )
-    task.keep_other_results(derivative_name(task.files.name, name) for name in task.request.wanted)
+    made = [*task.request.wanted, *([SOURCE_MAP] if source_map else [])]
+    task.keep_other_results(derivative_name(task.study.name, name) for name in made)
     if align:
         task = task.aligned()
     study, used = task.study, task.request.used
@@ -269,6 +275,6 @@ def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]
         path = write_volume(path, volume, provenance=result.provenance[contrast])
         outputs.append({"contrast": contrast, "path": path})
     if result.source_map is not None:
-        path = write_volume(folder / derivative_name(study.name, "sourcemap"), result.source_map)
-        outputs.append({"contrast": "sourcemap", "path": path})
+        path = write_volume(folder / derivative_name(study.name, SOURCE_MAP), result.source_map)
+        outputs.append({"contrast": SOURCE_MAP, "path": path})
     return outputs

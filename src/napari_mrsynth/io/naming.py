@@ -103,7 +103,7 @@ def patient_of(path: Path) -> str:
 
 
 def bids_entities(path: Path) -> tuple[str, ...]:
-    """Return subject and session (``sub-01``, ``ses-02``) of a path's last four parts; none without subject."""
+    """Return subject and session (``sub-01``, ``ses-02``) of a path's last four parts, none without sub."""
     parts = [
         part
         for part in re.split(r"[_/\\]", "/".join(path.parts[-4:]))
