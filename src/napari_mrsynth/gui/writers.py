@@ -11,7 +11,7 @@ import numpy as np
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_from, source_of
-from napari_mrsynth.imaging.geometry import Affine, Grid
+from napari_mrsynth.gui.layer_space import grid_of
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
 
@@ -55,17 +55,9 @@ def _as_tagged(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | 
         raise OutputError(
             f"{name or 'The layer'} has {array.ndim} axes; a scan has three.", hint="Save one frame of it."
         )
-    grid = _grid_of(array.shape, meta)
+    grid = grid_of(array.shape, meta)
     source = Source(format="layer") if tag is None else source_of(tag)  # cropped, but still what it was
     return LabelVolume(array, grid, name, source) if labels else Volume(array, grid, name, source)
-
-
-def _grid_of(shape: tuple[int, ...], meta: Mapping[str, Any]) -> Grid:
-    """Return the grid of a layer that is not ours: its axes taken as (S, A, R), scale and translate as mm."""
-    first, second, third = shape
-    spacing = tuple(float(value) for value in meta.get("scale", (1.0,) * 3))
-    z, y, x = (float(value) for value in meta.get("translate", (0.0,) * 3))
-    return Grid((first, second, third), Affine.from_parts(spacing, (x, y, z), "SAR"))
 
 
 def _write(path: Path, image: Volume | LabelVolume) -> Path:

@@ -11,8 +11,9 @@ from napari.layers import Image, Labels
 from napari_mrsynth.gui import marking
 from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_of
+from napari_mrsynth.gui.layer_space import grid_of
 from napari_mrsynth.imaging.contrasts import guess_from_name
-from napari_mrsynth.imaging.geometry import Affine, Grid
+from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
 if TYPE_CHECKING:
@@ -81,8 +82,13 @@ def likely_lesions(labels: Sequence[Layer]) -> Layer | None:
 def volume_of(layer: Layer) -> Volume:
     """Return the scan behind a layer, synthetic also where only its voxels tell.
 
-    A layer that did not come from this project is taken as the viewer shows it: axes (S, A, R), scale and
-    translate in mm; the scan's notes say so.
+    A layer that did not come from this project is taken as the viewer shows it: axes (S, A, R), lengths in
+    mm; the scan's notes say so.
+
+    Raises
+    ------
+    GridError
+        If its units are no lengths (see :func:`~napari_mrsynth.gui.layer_space.grid_of`).
     """
     image = image_of(layer)
     if not isinstance(image, Volume):
@@ -102,8 +108,7 @@ def label_volume_of(layer: Layer) -> LabelVolume:
 
 def _bare(layer: Layer) -> tuple[np.ndarray, Grid, str]:
     array = np.asarray(layer.data)
-    z, y, x = (float(value) for value in layer.translate)
-    grid = Grid(array.shape, Affine.from_parts(tuple(layer.scale), (x, y, z), "SAR"))
+    grid = grid_of(array.shape, layer.as_layer_data_tuple()[1])
     return array, grid, f"{layer.name}: axes taken as S, A, R, placed as the viewer shows it."
 
 
