@@ -106,7 +106,8 @@ def phantom(
 ) -> Volume:
     """One skull-stripped scan of the phantom brain: 0 outside, `scale` x tissue intensity inside.
 
-    `noise` is a share of the intensity, from a generator seeded by `seed` and the contrast.
+    `noise` is a share of the intensity, from a generator seeded by `seed` and the contrast. Another seed is
+    another patient: all contrasts of one differ from those of the others in the same places.
     """
     grid = Grid(tuple(shape), affine if affine is not None else affine_of(shape))
     points = points_of(grid)
@@ -114,11 +115,20 @@ def phantom(
     image = look[tissue_at(points, lesion=lesion)]
     unit = points / RADII_MM
     image *= 1 + 0.05 * unit[..., 0] - 0.04 * unit[..., 1] + 0.03 * unit[..., 2]  # no two sides alike
+    if seed:
+        image *= _own_look(unit, seed)
     if noise:
         rng = np.random.default_rng([seed, *contrast.encode()])
         image *= np.clip(1 + noise * rng.standard_normal(grid.shape), 0.2, 3)
     array = (image * scale).astype(dtype)
     return Volume(array, grid, name or contrast, Source(), contrast=contrast)
+
+
+def _own_look(unit: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """What makes a patient unlike others: waves of intensity, each about a fifth of the brain long."""
+    rng = np.random.default_rng(seed)
+    waves = [np.cos(unit @ rng.normal(0, 7, 3) + rng.uniform(0, 2 * np.pi)) for _ in range(8)]
+    return np.clip(1 + 0.1 * np.sum(waves, axis=0), 0.5, 1.5)
 
 
 def lesion_labels(shape: Sequence[int] = (36, 44, 32), affine: Affine | None = None) -> LabelVolume:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -13,9 +15,21 @@ from lesion_models import CONTRASTS, lesion_models
 from napari_mrsynth.bundles import Bundle, save_bundle
 from napari_mrsynth.cli import main
 from napari_mrsynth.errors import InputError
-from napari_mrsynth.evaluation.card import BASELINE, MODEL, Row, differences, holm, patients_below
+from napari_mrsynth.evaluation.card import (
+    BASELINE,
+    HINDSIGHT,
+    MODEL,
+    Row,
+    differences,
+    holm,
+    measure,
+    patients_below,
+)
 from napari_mrsynth.generation.measured import MADE, Score, results_of
 from napari_mrsynth.io import read_patient
+from napari_mrsynth.preprocess.likeness import record_of
+from napari_mrsynth.progress import ended
+from napari_mrsynth.synthesis import Engine
 from phantoms import brain_study, patient_folder
 
 TASK = ("T1w", "FLAIR", "brain")
@@ -72,6 +86,65 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
     assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
 
 
+def test_a_patient_saved_anew_is_still_the_one_the_model_was_trained_on(bundle, patients, tmp_path, capsys):
+    study = brain_study(("T1w", "FLAIR"), shape=(16, 18, 14), spacing=(10,) * 3, codes="RAS", scale=90.0)
+    subjects = [{"id": "someone", "sha256": "0", **record_of(study, 10.0)}]
+    bundle = save_bundle(bundle.folder, replace(bundle.card, training={"subjects": subjects}), bundle.state())
+    code, found = card_of(bundle, patients, tmp_path, capsys)
+    assert code == 2
+    assert "is that of someone" in found["error"]["message"]
+
+
+def test_nothing_is_made_before_every_patient_is_known_to_be_unseen(bundle, patients, monkeypatch):
+    made = []
+    monkeypatch.setattr(measure, "_predictions", lambda *request: made.append(request) or iter(()))
+    [last] = [v for v in read_patient(patients / "p3").volumes if v.contrast == "T2w"]
+    shutil.copytree(patients / "p1", patients / "p4")
+    shutil.copy(patients / "p3" / "p3_T2w.nii.gz", patients / "p4" / "p1_T2w.nii.gz")
+    subjects = [{"id": "someone", "sha256": "0", "volumes": {"T2w": last.fingerprint}}]
+    bundle = save_bundle(bundle.folder, replace(bundle.card, training={"subjects": subjects}), bundle.state())
+    with pytest.raises(InputError, match="was trained on p4"):
+        ended(measure.measuring(Engine(), bundle, patients_below(patients), root=patients))
+    assert not made
+
+
+def test_a_patient_without_any_lesion_is_measured_over_the_brain(bundle, patients, tmp_path, capsys):
+    labels = next((patients / "p1").glob("*seg*"))
+    image = nib.load(labels)
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), labels)
+    code, found = card_of(bundle, patients, tmp_path, capsys)
+    assert code == 0
+    assert found["patients"] == ["p1", "p2"]
+    assert {task["region"] for task in found["tasks"]} == {"brain"}
+
+
+def test_no_linear_change_of_grey_values_is_nearer_than_the_one_in_hindsight(
+    bundle, patients, tmp_path, capsys
+):
+    _, found = card_of(bundle, patients, tmp_path, capsys)
+    tasks = {(t["inputs"], t["target"]): t for t in found["tasks"] if t["region"] == "brain"}
+    for task in tasks.values():
+        assert task["hindsight"] <= task["baseline"] * 1.001
+    one, both = tasks["T1w", "FLAIR"], tasks["T1w+T2w", "FLAIR"]
+    assert both["hindsight"] <= one["hindsight"] * 1.2  # of fewer patients: about, not exactly
+
+
+def test_figures_come_onto_the_card_beside_what_is_there(bundle, patients, tmp_path, capsys):
+    bundle = save_bundle(bundle.folder, replace(bundle.card, results={"how": "before"}), bundle.state())
+    code, found = card_of(bundle, patients, tmp_path, capsys, "--on-card")
+    assert code == 0
+    card = Bundle.open(bundle.folder).card
+    assert card.results["how"] == "before"
+    told = card.results["every subset, NMSE over the brain"]["T1w → FLAIR"]
+    task = next(t for t in found["tasks"] if (t["inputs"], t["target"], t["region"]) == TASK)
+    assert told == {
+        MODEL: round(task["model"], 4),
+        BASELINE: round(task["baseline"], 4),
+        HINDSIGHT: round(task["hindsight"], 4),
+    }
+    assert "mrsynth evaluate --card" in card.results["how every subset was measured"]
+
+
 def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tmp_path, capsys, monkeypatch):
     root = tmp_path / "patients"
     for name in ("p1", "p2"):
@@ -99,7 +172,7 @@ def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tm
     assert "| p1 | p2 | made |" in page
     card = Bundle.open(tmp_path / "models" / "scans-tumour").card
     assert card.weights_sha256 == found["weights_sha256"]
-    translated = card.results["translation, NMSE over the brain"]["T1w → FLAIR"]
+    translated = card.results["every subset, NMSE over the brain"]["T1w → FLAIR"]
     assert translated["model"] == pytest.approx(
         next(t["model"] for t in found["tasks"] if (t["inputs"], t["target"], t["region"]) == TASK), abs=1e-4
     )
@@ -184,7 +257,7 @@ def rows_of(differ):
     return [
         Row(f"p{number}", method, "T1w", "FLAIR", "brain", 10, {"nmse": value})
         for number, model in enumerate(differ)
-        for method, value in ((MODEL, model), (BASELINE, 1.0))
+        for method, value in ((MODEL, model), (BASELINE, 1.0), (HINDSIGHT, 0.8))
     ]
 
 

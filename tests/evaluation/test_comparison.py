@@ -12,7 +12,7 @@ import pytest
 from napari_mrsynth.errors import FormatError, InputError
 from napari_mrsynth.evaluation import METRICS, Bootstrap
 from napari_mrsynth.evaluation.comparison import comparing
-from napari_mrsynth.evaluation.drawing import write_figure
+from napari_mrsynth.evaluation.drawing import MARK, png, write_figure
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.page import write_page
 from napari_mrsynth.evaluation.places import joint_histogram, slice_errors
@@ -124,6 +124,15 @@ def test_page_and_figure_say_that_the_prediction_is_synthetic(compared, tmp_path
     assert "FLAIR (synthetic) against FLAIR" in page
     assert "multiplied by one number" in page
     assert write_figure(tmp_path / "f.png", [compared, compared]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_figure_marks_what_is_synthetic_and_nothing_else(compared, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure))
+    for synthetic in ((True, False), (False, True)):
+        png([replace(compared, synthetic=synthetic)])
+    titles = [[panel.get_title() for panel in figure.axes[:2]] for figure in drawn]
+    assert [[MARK in title for title in pair] for pair in titles] == [[False, True], [True, False]]
 
 
 def test_a_label_map_as_truth_is_refused_by_its_values(spoiled, truth):

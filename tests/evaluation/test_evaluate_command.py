@@ -94,3 +94,15 @@ def test_what_cannot_be_compared_exits_with_2_and_says_why(files, capsys, tmp_pa
     else:
         assert code == 2
         assert found["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--csv", "scan.nii.gz"), ("--figure", "a.pdf"), ("--html", "report")]
+)
+def test_a_report_is_not_written_over_a_file_of_another_kind(files, capsys, tmp_path, option, name):
+    there = tmp_path / name
+    there.write_bytes(b"mine")
+    arguments = ["--pred", files["pred"], "--truth", files["truth"], option, there]
+    assert main(["evaluate", *map(str, arguments)]) == 2
+    assert "does not end in" in capsys.readouterr().err
+    assert there.read_bytes() == b"mine"

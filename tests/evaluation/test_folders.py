@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -125,3 +126,24 @@ def test_the_command_scores_folders_and_sums_up(folders, tmp_path, capsys):
     assert spread["mean"] == pytest.approx(5, rel=1e-4)
     assert spread["count"] == 2
     assert len(table.read_text().splitlines()) == 1 + 4 + 2
+
+
+def test_a_truth_that_only_its_header_calls_synthetic_is_left_out(folders, capsys):
+    pred, truth = folders
+    made = next(pred.glob("*07*.nii.gz"))
+    (truth / "Case_07" / "Case_07_FLAIR.nii.gz").write_bytes(made.read_bytes())
+    assert main(["evaluate", "--pred", str(pred), "--truth", str(truth), "--bootstrap", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["patient"] for each in found["patients"]] == ["Case_12"]
+    assert "is itself synthetic" in found["skipped"][0]["reason"]
+
+
+def test_of_many_patients_one_without_any_lesion_is_scored_over_the_brain(folders, capsys):
+    pred, truth = folders
+    labels = truth / "Case_07" / "Case_07_seg.nii.gz"
+    image = nib.load(labels)
+    nib.save(nib.Nifti1Image(np.zeros(image.shape, np.uint8), image.affine), labels)
+    assert main(["evaluate", "--pred", str(pred), "--truth", str(truth), "--bootstrap", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["patient"] for each in found["patients"]] == ["Case_07", "Case_12"]
+    assert found["patients"][0]["regions"]["lesion"] is None

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_mrsynth.errors import GridError
+from napari_mrsynth.errors import FormatError, GridError
 from napari_mrsynth.evaluation import Pair
+from napari_mrsynth.evaluation.pairing import FEW
 from napari_mrsynth.imaging import Grid, LabelVolume, Source
 from phantoms import affine_of, lesion_labels, phantom
 
@@ -85,3 +86,36 @@ def test_a_synthetic_truth_and_unlike_contrasts_are_said(truth, mask):
     assert any("itself synthetic" in note for note in Pair.of(truth, made, mask=mask).notes)
     other = truth.as_contrast("T2w")
     assert "The prediction is T2w, the truth FLAIR." in Pair.of(other, truth, mask=mask).notes
+
+
+def test_lesions_beyond_the_brain_mask_are_said_and_not_scored(truth):
+    lesions = lesion_labels(SHAPE, truth.grid.affine)
+    where = np.argwhere(lesions.array > 0)
+    half = (truth.array > 0).astype(np.uint8)
+    half[where[:, 0].mean().astype(int) :] = 0
+    pair = Pair.of(truth, truth, mask=LabelVolume(half, truth.grid, "half"), lesions=lesions)
+    outside = np.count_nonzero((lesions.array > 0) & (half == 0))
+    assert any(note.startswith(f"{outside} of the {len(where)} lesion voxels") for note in pair.notes)
+
+
+def test_a_mask_that_reaches_beyond_the_field_is_said(truth, mask):
+    matrix = truth.grid.affine.matrix.copy()
+    matrix[0, 3] += 60
+    moved = LabelVolume(mask.array, Grid(SHAPE, type(truth.grid.affine)(matrix)), "elsewhere")
+    pair = Pair.of(truth, truth, mask=moved)
+    assert any("of the brain mask lies outside the prediction's field" in note for note in pair.notes)
+
+
+def test_a_parcellation_as_truth_is_refused(truth):
+    parcels = truth.with_array((truth.array > 0) * (1 + np.indices(SHAPE).sum(axis=0) // 4).astype(np.int16))
+    assert np.unique(parcels.array).size > FEW
+    with pytest.raises(FormatError, match="it is a label map, not a scan"):
+        Pair.of(truth, parcels)
+
+
+def test_a_noisy_scan_of_few_whole_numbers_is_no_label_map(truth):
+    rng = np.random.default_rng(0)
+    coarse = np.rint(truth.array / 8 + rng.normal(0, 2, SHAPE) * (truth.array > 0)).clip(0)
+    scan = truth.with_array(coarse.astype(np.uint8))
+    assert np.unique(scan.array).size < 200
+    assert Pair.of(truth, scan).truth is scan.array

@@ -68,7 +68,7 @@ def evaluate(
         bool, typer.Option("--training-error", help="With --card: the model may have seen these patients.")
     ] = False,
     on_card: Annotated[
-        bool, typer.Option("--on-card", help="With --card, of a lesion generator: figures onto its card.")
+        bool, typer.Option("--on-card", help="With --card: write the figures on the model's card too.")
     ] = False,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="With --card: where page, figure and rows go.")
@@ -88,6 +88,8 @@ def evaluate(
     how = Bootstrap(replicates=bootstrap)
     pred, truth = absolute(pred), absolute(truth)
     mask, lesions = (None if path is None else absolute(path) for path in (mask, lesions))
+    for path, ending in ((csv, ".csv"), (figure, ".png"), (html, ".html")):
+        _require_ending(path, ending)
     writers = _writers(csv, figure, html)
     if not pred.is_dir() and not truth.is_dir():
         only = FilePair("", None, pred, truth, lesions, mask)
@@ -99,7 +101,7 @@ def evaluate(
     for count, pair in enumerate(pairs):
         say(f"{count + 1} of {len(pairs)}: {pair.pred.name}")
         try:
-            done.append((pair, _compare(pair, match, how)))
+            done.append((pair, _compare(pair, match, how, one_of_many=True)))
         except MrsynthError as error:
             skipped.append((pair.pred, str(error)))
     return _folder_report(done, skipped, writers)
@@ -139,17 +141,27 @@ def _folder_report(
     return Report(payload, "\n".join(lines))
 
 
-def _compare(pair: FilePair, match: Match, how: Bootstrap) -> Comparison:
+def _compare(pair: FilePair, match: Match, how: Bootstrap, *, one_of_many: bool = False) -> Comparison:
+    """Compare two files; among many, a truth that a model made is refused and empty lesions are left out."""
     from napari_mrsynth.evaluation.comparison import comparing
     from napari_mrsynth.evaluation.matching import Matching
+    from napari_mrsynth.evaluation.regions import scored_lesions
     from napari_mrsynth.io import read_image
 
+    truth = read_image(pair.truth, kind="scan")
+    lesions = None if pair.lesions is None else read_image(pair.lesions, kind="labels")
+    if one_of_many:
+        if truth.is_synthetic:
+            raise InputError(f"its truth, {pair.truth.name}, is itself synthetic")
+        lesions, why = scored_lesions(lesions)
+        if why is not None:
+            say(f"{pair.pred.name}: {why}")
     return follow(
         comparing(
             read_image(pair.pred, kind="scan"),
-            read_image(pair.truth, kind="scan"),
+            truth,
             mask=None if pair.mask is None else read_image(pair.mask, kind="labels"),
-            lesions=None if pair.lesions is None else read_image(pair.lesions, kind="labels"),
+            lesions=lesions,
             matching=Matching(match),
             bootstrap=how,
         )
@@ -158,6 +170,12 @@ def _compare(pair: FilePair, match: Match, how: Bootstrap) -> Comparison:
 
 def _payload(pair: FilePair, comparison: Comparison) -> dict[str, Any]:
     return {**comparison.payload(), "pred": pair.pred, "truth": pair.truth, "lesions": pair.lesions}
+
+
+def _require_ending(path: Path | None, ending: str) -> None:
+    """Refuse a name that says another kind of file: a slip of the keyboard must not overwrite a scan."""
+    if path is not None and path.suffix.lower() != ending:
+        raise InputError(f"“{path.name}” does not end in {ending}.", hint=f"Call it {path.stem}{ending}.")
 
 
 def _writers(csv: Path | None, figure: Path | None, html: Path | None) -> dict[str, Callable[..., Path]]:

@@ -50,6 +50,8 @@ class Comparison:
         Where the prediction is most wrong within the brain.
     bootstrap : Bootstrap
         How the intervals were made.
+    synthetic : tuple of bool
+        Whether the prediction and whether the truth are known to be made by a model.
     made_by : mapping
         Of a synthetic prediction: ``bundle``, ``weights_sha256`` and ``inputs``; empty where nobody knows.
     """
@@ -60,6 +62,7 @@ class Comparison:
     scores: Scores
     worst: tuple[Place, ...]
     bootstrap: Bootstrap
+    synthetic: tuple[bool, bool]
     made_by: Mapping[str, Any] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
@@ -139,7 +142,14 @@ def comparing(
     yield Progress(0.85, "Looking for the worst places")
     worst = worst_places(pair, pair.regions["brain"])
     return Comparison(
-        name or pred.name, truth.name, pair, scores, worst, how, _made_by(pred.source.synthetic)
+        name or pred.name,
+        truth.name,
+        pair,
+        scores,
+        worst,
+        how,
+        (pred.is_synthetic, truth.is_synthetic),
+        _made_by(pred.source.synthetic),
     )
 
 

@@ -73,8 +73,9 @@ def _row(figure: Figure, row: Sequence[Any], comparison: Comparison, slice_index
         made - truth, cmap=DIVERGING, vmin=-step or -1, vmax=step or 1, origin="lower", aspect=size
     )
     figure.colorbar(shown, ax=row[2], shrink=0.8)
-    row[0].set_title(f"{comparison.truth_name} (truth)", fontsize=9)
-    row[1].set_title(f"{comparison.name}\n{MARK}", fontsize=9)
+    made_up, truth_made_up = comparison.synthetic
+    row[0].set_title(_title(f"{comparison.truth_name} (truth)", synthetic=truth_made_up), fontsize=9)
+    row[1].set_title(_title(f"{comparison.name} (prediction)", synthetic=made_up), fontsize=9)
     row[2].set_title("prediction − truth", fontsize=9)
     for panel in row[:3]:
         panel.set_axis_off()
@@ -90,6 +91,10 @@ def _row(figure: Figure, row: Sequence[Any], comparison: Comparison, slice_index
     row[4].axvline(at, color="grey", linewidth=0.7)
     row[4].set(xlabel="axial slice", ylabel="mean absolute error")
     row[4].set_title("error by slice, brain", fontsize=9)
+
+
+def _title(name: str, *, synthetic: bool) -> str:
+    return f"{name}\n{MARK}" if synthetic else name
 
 
 def _slice_of(comparison: Comparison) -> int:

@@ -53,7 +53,11 @@ def scale_note(pred_mean: float, truth_mean: float) -> str | None:
     low, high = ALIKE
     if truth_mean > 0 and low <= pred_mean / truth_mean <= high:
         return None
+    if min(pred_mean, truth_mean) > 0:
+        remedy = "Match the means to leave it out."
+    else:
+        remedy = "Means that are not above 0 cannot be matched: NCC does not depend on the scale."
     return (
         f"The prediction's mean over the brain is {pred_mean:.4g}, the truth's {truth_mean:.4g}: MSE, "
-        "MAE, PSNR and SSIM also measure this difference of scale. Match the means to leave it out."
+        f"MAE, PSNR and SSIM also measure this difference of scale. {remedy}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,18 @@ from napari_mrsynth.imaging import Grid, LabelVolume, Volume
 
 FEW = 10
 """A scan has more different values than this."""
+
+MOST_LABELS = 1024
+"""A label map has no more different values than this."""
+
+LOST = 0.05
+"""Where resampling takes away more than this share of a mask's volume, it reached beyond the field."""
+
+EVEN = 0.6
+"""Of a label map with more than :data:`FEW` values, at least this share of neighbours is equal."""
+
+UNSCORED = 0.01
+"""Where more than this share of a mask or of lesions cannot be scored, it is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +51,7 @@ class Pair:
     mask_from : str
         Where the brain mask comes from, for people.
     notes : tuple of str
-        What was resampled or assumed.
+        What was resampled or assumed, and what of the mask or the lesions is not scored.
     matching : Matching
         What was done to the prediction's intensities.
     factor : float
@@ -111,8 +124,10 @@ class Pair:
             mask_from = f"found in the truth ({found.how})"
         else:
             mask_from = mask.name or "given"
-        brain = np.asarray(_labels_on(mask, pred.grid, "brain mask", notes)) != 0
-        labels = None if lesions is None else _labels_on(lesions, pred.grid, "lesion labels", notes)
+        brain = _labels_on(mask, pred.grid, "brain mask", "lies", notes) != 0
+        labels = None if lesions is None else _labels_on(lesions, pred.grid, "lesion labels", "lie", notes)
+        if labels is not None:
+            notes += _beyond(labels, brain)
         plain = cls(pred.grid, pred.array, real, brain, field, labels, mask_from, tuple(notes))
         return plain._matched(matching)
 
@@ -170,28 +185,44 @@ def _moved(truth: Volume, grid: Grid) -> tuple[NDArray[np.generic], NDArray[np.b
 
 
 def _refuse_labels(pred: Volume, truth: Volume) -> None:
-    """Refuse a label map on either side, unless both images have few values and it cannot be told."""
-    made, real = _few_values(pred), _few_values(truth)
-    for what, few, other in (("truth", real, made), ("prediction", made, real)):
-        if few is not None and other is None:
+    """Refuse a label map on either side, unless both images look like one and it cannot be told."""
+    made, real = _labels_of(pred), _labels_of(truth)
+    for what, labels, other in (("truth", real, made), ("prediction", made, real)):
+        if labels is not None and other is None:
+            shown = ", ".join(map(str, labels[:FEW])) + (", ..." if len(labels) > FEW else "")
             raise FormatError(
-                f"The {what} holds only the whole numbers {', '.join(map(str, few))}: it is a label "
-                "map, not a scan.",
+                f"The {what} holds only the whole numbers {shown}: it is a label map, not a scan.",
                 hint="Give a scan; labels belong to the lesions or the mask.",
             )
 
 
-def _few_values(image: Volume) -> tuple[int, ...] | None:
-    """Return the values of an image that has several, but few, all of them whole and none negative."""
+def _labels_of(image: Volume) -> tuple[int, ...] | None:
+    """Return the values of an image that looks like a label map: few, or even over whole regions.
+
+    Label maps hold whole numbers, none negative. A scan may be stored so too, but its noise changes from
+    voxel to voxel, while most neighbours in a label map are equal.
+    """
     values = np.unique(image.array[:: max(1, image.array.shape[0] // 8)])  # most scans differ in any slice
-    if values.size > FEW:
+    if values.size > MOST_LABELS or not _are_labels(values):
         return None
     values = np.unique(image.array)
-    if not 1 < values.size <= FEW or not np.isfinite(values).all():
+    if values.size < 2 or values.size > MOST_LABELS or not _are_labels(values):
         return None
-    return (
-        tuple(int(v) for v in values) if (values >= 0).all() and (values == np.rint(values)).all() else None
-    )
+    if values.size > FEW and _even(image.array) < EVEN:
+        return None
+    return tuple(int(value) for value in values)
+
+
+def _are_labels(values: NDArray[np.generic]) -> bool:
+    numbers = values.astype(np.float64)
+    return bool(np.isfinite(numbers).all() and (numbers >= 0).all() and (numbers == np.rint(numbers)).all())
+
+
+def _even(array: NDArray[np.generic]) -> float:
+    """Return the share of voxels other than 0 whose neighbour along the first axis has the same value."""
+    here, following = array[:-1], array[1:]
+    marked = here != 0
+    return float(np.mean(here[marked] == following[marked])) if marked.any() else 0.0
 
 
 def _require_numbers(image: Volume, what: str) -> None:
@@ -212,14 +243,27 @@ def _refuse_constant(truth: Volume) -> None:
         )
 
 
-def _labels_on(labels: LabelVolume, grid: Grid, what: str, notes: list[str]) -> NDArray[np.generic]:
+def _beyond(lesions: NDArray[np.generic], brain: NDArray[np.bool_]) -> list[str]:
+    """Say how much of the lesions lies outside the brain mask, and so is not scored."""
+    marked = lesions != 0
+    count = int(np.count_nonzero(marked))
+    outside = int(np.count_nonzero(marked & ~brain))
+    if outside <= UNSCORED * count or outside == count:  # scoring refuses lesions that all lie outside
+        return []
+    return [
+        f"{outside} of the {count} lesion voxels ({outside / count:.0%}) lie outside the brain mask and are "
+        "not scored."
+    ]
+
+
+def _labels_on(labels: LabelVolume, grid: Grid, what: str, lie: str, notes: list[str]) -> NDArray[np.generic]:
     reason = grid.mismatch(labels.grid)
     if reason is None:
         return labels.array
     from napari_mrsynth.preprocess.resample import resample
 
     if what != "brain mask" or labels.source.path is not None:
-        notes.append(f"The {what} lie on another grid ({reason}): nearest labels were taken.")
+        notes.append(f"The {what} {lie} on another grid ({reason}): nearest labels were taken.")
     moved = resample(labels, grid).array
     given = np.count_nonzero(labels.array)
     if given and not moved.any():
@@ -227,6 +271,10 @@ def _labels_on(labels: LabelVolume, grid: Grid, what: str, notes: list[str]) -> 
             f"None of the {given} voxels of the {what} falls onto the prediction's grid.",
             hint="They belong to another patient or another space: choose those of this patient.",
         )
+    sizes = (math.prod(each.spacing) for each in (grid, labels.grid))
+    now, before = (count * size for count, size in zip((np.count_nonzero(moved), given), sizes, strict=True))
+    if (lost := 1 - now / (before or 1.0)) > LOST:
+        notes.append(f"{lost:.0%} of the {what} {lie} outside the prediction's field and cannot be scored.")
     return moved
 
 

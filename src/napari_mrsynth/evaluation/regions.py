@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import GridError, InputError, LabelError
+from napari_mrsynth.imaging import LabelVolume
 
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice, slice]
@@ -82,6 +83,16 @@ def regions_of(
             hint="Check that the lesion labels are not the brain mask.",
         )
     return {**regions, "healthy": healthy, "lesion": lesion}
+
+
+def scored_lesions(lesions: LabelVolume | None) -> tuple[LabelVolume | None, str | None]:
+    """Return lesions that can be scored, and why not where a patient's label map is empty.
+
+    In a set of patients an empty map says that this one has no lesion: the brain is scored all the same.
+    """
+    if lesions is None or np.asarray(lesions.array).any():
+        return lesions, None
+    return None, "The lesion labels are empty: the brain is scored as a whole."
 
 
 def box_of(mask: Mask, margin: int = 0) -> Box:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_mrsynth.errors import InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare_all
@@ -32,15 +33,15 @@ class Material:
     skipped: tuple[tuple[str, str], ...]
 
     def __post_init__(self) -> None:
-        learnt = {print_: p.subject for p in self.patients for print_ in p.meta["fingerprints"].values()}
+        learnt = KnownScans.of(patient.record() for patient in self.patients)
         for patient in self.held_out:
-            for contrast, print_ in patient.meta["fingerprints"].items():
-                if print_ in learnt:
-                    raise InputError(
-                        f"The {contrast} of {patient.subject}, who is held out, is also a scan of "
-                        f"{learnt[print_]}, who is learnt from.",
-                        hint="One patient lies in two folders: remove one, or hold both out.",
-                    )
+            found = learnt.find(patient.record())
+            if found is not None:
+                raise InputError(
+                    f"The {found[0]} of {patient.subject}, who is held out, is also a scan of "
+                    f"{found[1]}, who is learnt from.",
+                    hint="One patient lies in two folders: remove one, or hold both out.",
+                )
 
     def records(self) -> dict[str, Any]:
         """Return who is on which side, by id and hashes, as plain data."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import InputError, MrsynthError, OutputError
 from napari_mrsynth.preprocess import normalise
 from napari_mrsynth.preprocess.frame import WorkingFrame
+from napari_mrsynth.preprocess.likeness import likeness_of
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
@@ -79,11 +80,24 @@ class Prepared:
         """Return one contrast, (S, A, R), as float32 in memory."""
         return np.asarray(self.volumes[self.contrasts.index(contrast)], dtype=np.float32)
 
+    @cached_property
+    def _likeness(self) -> dict[str, str]:
+        return {contrast: likeness_of(self.volume(contrast)) for contrast in self.contrasts}
+
     def record(self) -> dict[str, Any]:
-        """Return what a card says of a training subject: id, a hash of all its scans, and each scan's."""
+        """Return what a card says of a training subject: its id, and how it is known again.
+
+        That is a hash of all its scans, and of each scan its hash and what it shows
+        (:mod:`napari_mrsynth.preprocess.likeness`).
+        """
         fingerprints = self.meta["fingerprints"]
         digest = hashlib.sha256(json.dumps(fingerprints, sort_keys=True).encode()).hexdigest()
-        return {"id": self.subject, "sha256": digest, "volumes": fingerprints}
+        return {
+            "id": self.subject,
+            "sha256": digest,
+            "volumes": fingerprints,
+            "likeness": self._likeness,
+        }
 
 
 def prepare_all(

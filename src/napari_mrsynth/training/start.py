@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.prepared import Prepared
 
@@ -89,30 +90,20 @@ class Start:
         return [*self.subjects, *(record for record in records if record["sha256"] not in known)]
 
     def refuse_learnt(self, held_out: Sequence[Prepared]) -> None:
-        """Refuse to measure on a patient the bundle learnt from, known by the scans' hashes.
+        """Refuse to measure on a patient the bundle learnt from, known by the scans.
 
         Raises
         ------
         InputError
             Naming the patient, the scan and whose it was.
         """
-        whole = {subject["sha256"]: subject["id"] for subject in self.subjects}
-        scans = {
-            print_: subject["id"]
-            for subject in self.subjects
-            for print_ in subject.get("volumes", {}).values()
-        }
+        known = KnownScans.of(self.subjects)
         for patient in held_out:
-            record = patient.record()
-            found = {"scans": whole[record["sha256"]]} if record["sha256"] in whole else {}
-            found |= {
-                contrast: scans[print_] for contrast, print_ in record["volumes"].items() if print_ in scans
-            }
-            if found:
-                what, whose = next(iter(found.items()))
+            found = known.find(patient.record())
+            if found is not None:
                 raise InputError(
-                    f"{patient.subject} is held out, but the start {self.id} learnt from the {what} "
-                    f"(as {whose}).",
+                    f"{patient.subject} is held out, but the start {self.id} learnt from the {found[0]} "
+                    f"(as {found[1]}).",
                     hint="Hold out patients it has not learnt from, or start from another bundle.",
                 )
 

@@ -1,15 +1,17 @@
 """A model measured on patients it has not seen: every subset of inputs, beside a plain baseline."""
 
-from napari_mrsynth.evaluation.card.measure import BASELINE, MODEL, Row, measuring, patients_below
-from napari_mrsynth.evaluation.card.report import write_card_report
+from napari_mrsynth.evaluation.card.measure import BASELINE, HINDSIGHT, MODEL, Row, measuring, patients_below
+from napari_mrsynth.evaluation.card.report import figures_of, write_card_report
 from napari_mrsynth.evaluation.card.significance import Difference, differences, holm
 
 __all__ = [
     "BASELINE",
+    "HINDSIGHT",
     "MODEL",
     "Difference",
     "Row",
     "differences",
+    "figures_of",
     "holm",
     "measuring",
     "patients_below",

@@ -10,19 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from napari_mrsynth.bundles import Bundle, Card
-from napari_mrsynth.errors import BundleError, InputError
+from napari_mrsynth.errors import BundleError, FormatError, GridError, InputError, LabelError
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.evaluation.pairing import Pair
+from napari_mrsynth.evaluation.regions import scored_lesions
 from napari_mrsynth.imaging import LabelVolume, Study, Volume
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
+from napari_mrsynth.preprocess.likeness import KnownScans, record_of
 from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.progress import Progress, Stopwatch, ended
 from napari_mrsynth.synthesis import Engine, Request
 from napari_mrsynth.systems.predictor import SYNTHESISERS
 
-MODEL, BASELINE = "model", "mean of the inputs"
+MODEL, BASELINE, HINDSIGHT = "model", "mean of the inputs", "linear fit in hindsight"
+"""The model; a baseline that learns nothing; and one that knows the truth it is judged by."""
+
 SCORED = ("brain", "healthy", "lesion")
 
 
@@ -86,7 +90,8 @@ def measuring(
     -------
     rows : list of Row
     skipped : list of (patient, reason)
-        Patients with fewer than two of the model's contrasts, or that cannot be read.
+        Patients with fewer than two of the model's contrasts, or that cannot be read or scored; an empty
+        lesion map is none, and the patient's brain is scored.
 
     Raises
     ------
@@ -98,27 +103,33 @@ def measuring(
     """
     card = bundle.card
     _require_synthesiser(card)
+    names = {folder: folder.relative_to(root).as_posix() or folder.name for folder in folders}
+    if not training_error:
+        yield from _refusing_trained_on(card, names)
     clock = Stopwatch()
     rows: list[Row] = []
     skipped: list[tuple[str, str]] = []
-    for count, folder in enumerate(folders):
-        name = folder.relative_to(root).as_posix() if folder != root else folder.name
+    for count, (folder, name) in enumerate(names.items()):
         yield clock.at(count / len(folders), f"Reading {name}")
         try:
             study = _study(folder, card)
         except InputError as error:
             skipped.append((name, str(error)))
             continue
-        if not training_error:
-            _refuse_trained_on(card, name, study)
         pairs = _pairs(card, study)
         if not pairs:
             skipped.append((name, f"it has only {', '.join(study.contrasts)} of the model's contrasts"))
-        for done, (used, target) in enumerate(pairs):
-            share = (count + done / len(pairs)) / len(folders)
-            yield clock.at(share, f"{name}: {target} from {', '.join(used)}")
-            for method, made in _predictions(engine, bundle, study, used, target):
-                rows += _scored(name, method, made, study, used, target)
+        mine: list[Row] = []
+        try:
+            for done, (used, target) in enumerate(pairs):
+                share = (count + done / len(pairs)) / len(folders)
+                yield clock.at(share, f"{name}: {target} from {', '.join(used)}")
+                for method, made in _predictions(engine, bundle, study, used, target):
+                    mine += _scored(name, method, made, study, used, target)
+        except (FormatError, GridError, LabelError) as error:
+            skipped.append((name, str(error)))
+        else:
+            rows += mine
     if not rows:
         why = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise InputError(f"Nothing could be measured: {why}")
@@ -140,19 +151,24 @@ def _study(folder: Path, card: Card) -> Study:
     if len(volumes) < 2:
         there = ", ".join(volume.name for volume in volumes) or "none"
         raise InputError(f"it has fewer than two of the model's contrasts ({there})")
-    return build_study(volumes, name=files.name, mask=files.mask, lesions=files.lesions)
+    lesions, _ = scored_lesions(files.lesions)
+    return build_study(volumes, name=files.name, mask=files.mask, lesions=lesions)
 
 
-def _refuse_trained_on(card: Card, name: str, study: Study) -> None:
-    """Refuse a patient any of whose scans the model was trained on, by the scans' fingerprints."""
-    for subject in card.training.get("subjects", ()):
-        known = set(subject.get("volumes", {}).values())
-        for contrast, member in study.members.items():
-            if member.native.fingerprint in known:
-                raise InputError(
-                    f"{card.id} was trained on {name}: its {contrast} is that of {subject.get('id')}.",
-                    hint="Leave the patient out, or say --training-error to measure the training error.",
-                )
+def _refusing_trained_on(card: Card, names: Mapping[Path, str]) -> Generator[Progress]:
+    """Look at every patient before anything is made; refuse one of whose scans the model learnt."""
+    clock, known = Stopwatch(), KnownScans.of(card.training.get("subjects", ()))
+    for count, (folder, name) in enumerate(names.items()):
+        yield clock.at(count / len(names), f"Looking whether {card.id} was trained on {name}")
+        try:
+            found = known.find(record_of(_study(folder, card), card.spacing_mm))
+        except InputError:
+            continue  # said with its reason when it is to be measured
+        if found is not None:
+            raise InputError(
+                f"{card.id} was trained on {name}: its {found[0]} is that of {found[1]}.",
+                hint="Leave the patient out, or say --training-error to measure the training error.",
+            )
 
 
 def _pairs(card: Card, study: Study) -> list[tuple[tuple[str, ...], str]]:
@@ -172,6 +188,7 @@ def _predictions(
     steps = engine.run(study, Request((target,), used, bundle=str(bundle.folder)))
     yield MODEL, ended(steps).outputs[target]
     yield BASELINE, _mean_of_inputs(study, used)
+    yield HINDSIGHT, _linear_in_hindsight(study, used, target)
 
 
 def _mean_of_inputs(study: Study, used: tuple[str, ...]) -> Volume:
@@ -184,6 +201,19 @@ def _mean_of_inputs(study: Study, used: tuple[str, ...]) -> Volume:
         total += array / (mean if mean > 0 else 1.0)
     total[~inside.astype(bool)] = 0
     return Volume(total, study.grid, BASELINE)
+
+
+def _linear_in_hindsight(study: Study, used: tuple[str, ...], target: str) -> Volume:
+    """Return the weighted sum of the inputs and a constant that is nearest to the truth over the brain."""
+    inside = study.mask.array if study.mask is not None else np.ones(study.grid.shape, bool)
+    columns = [study.volume(contrast).array[inside].astype(np.float64) for contrast in used]
+    known = np.stack([*columns, np.ones(len(columns[0]))], axis=1)
+    # Normal equations: a brain's million of voxels by at most a handful of columns.
+    truth = study.volume(target).array[inside].astype(np.float64)
+    weights = np.linalg.lstsq(known.T @ known, known.T @ truth, rcond=None)[0]
+    made = np.zeros(study.grid.shape, np.float32)
+    made[inside] = known @ weights
+    return Volume(made, study.grid, HINDSIGHT)
 
 
 def _scored(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.evaluation.card.measure import BASELINE, MODEL, SCORED, Row
-from napari_mrsynth.evaluation.card.page import closing, opening
+from napari_mrsynth.evaluation.card.measure import BASELINE, HINDSIGHT, MODEL, SCORED, Row
+from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, opening
 from napari_mrsynth.evaluation.card.significance import FEWEST_PATIENTS, Difference
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.io.atomic import replacing
@@ -76,7 +77,10 @@ def page(
         "clipped or set to 0. NMSE is the mean squared error after dividing each image by its brain mean.",
         "- Full scale of PSNR and SSIM: the truth's maximum minus minimum over the brain.",
         f"- *{BASELINE}*: the inputs' average, each divided by its own brain mean; nothing is learnt.",
-        f"- *p*: Wilcoxon's signed-rank test of the NMSE over patients, corrected after Holm for all tests "
+        f"- *{HINDSIGHT}*: the weighted sum of the inputs that is nearest to this very truth. Nobody has it "
+        "beforehand: what is below it has found more than the best change of grey values.",
+        f"- *p*: Wilcoxon's signed-rank test of the NMSE over patients, model against {BASELINE}, corrected "
+        "after Holm for all tests "
         f"of this page; left out with fewer than {FEWEST_PATIENTS} patients.",
     ]
     for region in SCORED:
@@ -86,6 +90,27 @@ def page(
     lines += ["", f"![NMSE of every subset]({figure})"]
     lines += closing(skipped)
     return "\n".join(lines) + "\n"
+
+
+def figures_of(
+    found: Sequence[Difference], patients: Sequence[str], command: str, *, training_error: bool
+) -> dict[str, Any]:
+    """Return the errors as a card keeps them: how they were measured, then NMSE over the brain by task."""
+    unseen = f"{TRAINING_ERROR} " if training_error else ""
+    how = (
+        f"{unseen}Every subset of the scans of {', '.join(patients)}, beside the {BASELINE} and the "
+        f"{HINDSIGHT} with the truth. Made by `{command}`."
+    )
+    tasks = {
+        f"{each.inputs} → {each.target}": {
+            MODEL: round(each.model, 4),
+            BASELINE: round(each.baseline, 4),
+            HINDSIGHT: round(each.hindsight, 4),
+        }
+        for each in found
+        if each.region == "brain"
+    }
+    return {"how every subset was measured": how, "every subset, NMSE over the brain": tasks}
 
 
 def _of_the_system(card: Card) -> list[str]:
@@ -100,7 +125,8 @@ def _of_the_system(card: Card) -> list[str]:
 
 
 def _table(rows: Sequence[Row], found: Sequence[Difference], region: str) -> list[str]:
-    header = ["target", "inputs", *(title for _, title, _ in _SHOWN), f"NMSE of the {BASELINE}", "p"]
+    titles = (*(title for _, title, _ in _SHOWN), f"NMSE of the {BASELINE}", f"of the {HINDSIGHT}")
+    header = ["target", "inputs", *titles, "p"]
     lines = ["| " + " | ".join(header) + " |", "|---|---|" + "---:|" * (len(header) - 2)]
     for each in found:
         mine = [
@@ -111,7 +137,8 @@ def _table(rows: Sequence[Row], found: Sequence[Difference], region: str) -> lis
         cells = [_spread([figures[metric] for figures in mine], digits) for metric, _, digits in _SHOWN]
         p = "–" if each.corrected is None else f"{each.corrected:.3g}"
         inputs = each.inputs.replace("+", ", ")
-        lines.append("| " + " | ".join([each.target, inputs, *cells, f"{each.baseline:.4f}", p]) + " |")
+        others = (f"{each.baseline:.4f}", f"{each.hindsight:.4f}")
+        lines.append("| " + " | ".join([each.target, inputs, *cells, *others, p]) + " |")
     return lines
 
 
@@ -131,7 +158,7 @@ def _draw(path: Path, rows: Sequence[Row]) -> None:
     for panel, target in zip(panels, targets, strict=True):
         here = [row for row in rows if row.target == target and row.region == "brain"]
         subsets = list(dict.fromkeys(row.inputs for row in here))
-        for method, colour in ((BASELINE, "#b0b0b0"), (MODEL, "#0b3c78")):
+        for method, colour in ((BASELINE, "#b0b0b0"), (HINDSIGHT, "#e69f00"), (MODEL, "#0b3c78")):
             points = [
                 (subsets.index(row.inputs), row.figures["nmse"]) for row in here if row.method == method
             ]

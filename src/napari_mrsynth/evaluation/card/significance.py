@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_mrsynth.evaluation.card.measure import BASELINE, MODEL, Row
+from napari_mrsynth.evaluation.card.measure import BASELINE, HINDSIGHT, MODEL, Row
+
+METHODS = (MODEL, BASELINE, HINDSIGHT)
 
 FEWEST_PATIENTS = 6
 """With fewer, no paired rank test can reach 5 % whatever the data."""
@@ -21,8 +23,8 @@ class Difference:
     ----------
     inputs, target, region : str
     patients : int
-    model, baseline : float
-        Mean NMSE over the patients.
+    model, baseline, hindsight : float
+        Mean NMSE over the patients, also of the linear fit that knows the truth.
     p, corrected : float or None
         Of Wilcoxon's signed-rank test, two-sided, alone and after Holm's correction over all tests; None with
         too few patients.
@@ -34,6 +36,7 @@ class Difference:
     patients: int
     model: float
     baseline: float
+    hindsight: float
     p: float | None
     corrected: float | None
 
@@ -57,7 +60,7 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
         cell.setdefault(row.patient, {})[row.method] = row.figures["nmse"]
     tests: list[tuple[tuple[str, str, str], np.ndarray, float | None]] = []
     for key, patients in found.items():
-        pairs = np.array([(each[MODEL], each[BASELINE]) for each in patients.values() if len(each) == 2])
+        pairs = np.array([[each[method] for method in METHODS] for each in patients.values()])
         tests.append((key, pairs, _p_value(pairs)))
     known = [p for _, _, p in tests if p is not None]
     corrected = iter(holm(known))
@@ -67,6 +70,7 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
             patients=len(pairs),
             model=float(pairs[:, 0].mean()),
             baseline=float(pairs[:, 1].mean()),
+            hindsight=float(pairs[:, 2].mean()),
             p=p,
             corrected=None if p is None else next(corrected),
         )

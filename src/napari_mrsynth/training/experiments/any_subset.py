@@ -16,6 +16,7 @@ import yaml
 
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.ledger import Ledger, Row
@@ -168,9 +169,9 @@ def _as_seen(patient: Prepared, data: DataConfig) -> Prepared:
 
 def _require_unseen(bundle: Bundle, judged: Sequence[Prepared]) -> None:
     listed = bundle.card.training.get("subjects", ())
-    known = {entry.get("sha256") for entry in listed} | {entry.get("id") for entry in listed}
+    names, known = {entry.get("id") for entry in listed}, KnownScans.of(listed)
     for patient in judged:
-        if patient.subject in known or patient.record()["sha256"] in known:
+        if patient.subject in names or known.find(patient.record()) is not None:
             raise InputError(
                 f"{bundle.card.id} was trained on {patient.subject}: its error there says nothing.",
                 hint="Judge it on patients it has not seen.",

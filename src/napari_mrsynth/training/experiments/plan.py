@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.baselines import Baseline, Case, LinearRegression, MeanImage, RandomForest
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
@@ -144,8 +145,8 @@ class Part:
     cases: dict[str, Case] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        learnt = {print_ for patient in self.learn for print_ in patient.record()["volumes"].values()}
-        both = [p.subject for p in self.judge if learnt & set(p.record()["volumes"].values())]
+        learnt = KnownScans.of(patient.record() for patient in self.learn)
+        both = [patient.subject for patient in self.judge if learnt.find(patient.record())]
         if both:
             raise InputError(f"{', '.join(both)} would be both learnt from and judged on in {self.name}.")
 
