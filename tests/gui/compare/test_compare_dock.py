@@ -436,6 +436,22 @@ def test_what_cannot_be_compared_is_said_and_the_view_stays(dock, viewer, truth)
     assert viewer.layers["FLAIR"].visible
 
 
+@pytest.mark.parametrize("name", ["comparison (synthetic)", "edges (synthetic)"])
+def test_removing_a_layer_of_the_comparison_ends_it_and_gives_the_view_back(dock, viewer, name):
+    viewer.layers["T1w"].visible = False
+    before = [(layer, layer.visible) for layer in viewer.layers]
+    dock.run.run.click()
+    dock.ways.buttons[Way.EDGES].click()
+    viewer.layers.remove(name)
+    dock.presenter.offer()
+    assert [(layer, layer.visible) for layer in viewer.layers] == before
+    assert not dock.end.isVisibleTo(dock)
+    assert "ended" in dock.run.message.text()
+    dock.run.run.click()
+    assert dock.presenter.stage.is_whole
+    assert "Compared" in dock.run.message.text()
+
+
 @pytest.mark.parametrize("error", [GridError("It does not fit.", hint="Choose."), RuntimeError("broken")])
 def test_where_showing_fails_the_view_comes_back_and_the_dock_says_why(dock, viewer, monkeypatch, error):
     def fail(*_):

@@ -86,6 +86,21 @@ def test_closing_the_dock_gives_the_view_back(window, qtbot):
 
 
 @pytest.mark.gui
+def test_a_comparison_whose_layer_is_removed_by_hand_ends(window, qtbot):
+    _, dock = window.window.add_plugin_dock_widget("napari-mrsynth", "Compare")
+    choose(dock, qtbot)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: dock.end.isVisible(), timeout=60_000)
+    window.layers.remove("comparison")
+    qtbot.waitUntil(
+        lambda: [layer.name for layer in window.layers] == ["FLAIR", "made FLAIR"], timeout=20_000
+    )
+    assert all(layer.visible for layer in window.layers)
+    assert not dock.end.isVisible()
+    assert "ended" in dock.run.message.text()
+
+
+@pytest.mark.gui
 def test_a_comparison_that_cannot_be_shown_leaves_the_window_as_it_was(window, qtbot, monkeypatch):
     _, dock = window.window.add_plugin_dock_widget("napari-mrsynth", "Compare")
     choose(dock, qtbot)

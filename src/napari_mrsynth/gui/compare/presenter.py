@@ -33,6 +33,7 @@ _log = logging.getLogger(__name__)
 SLICES = ("Axial slice", "Coronal slice", "Sagittal slice")
 NOTHING = Status(State.EMPTY, "Open a scan and a prediction of it, or make one with the Synthesis dock.")
 READY = Status(State.READY, "Ready to compare.")
+ENDED = Status(State.READY, "The comparison ended: its layer was removed.", "Press Compare to see it again.")
 
 
 class ComparePresenter:
@@ -116,7 +117,13 @@ class ComparePresenter:
         self._soon.start()
 
     def offer(self) -> None:
-        """Show which layers can be compared; a new prediction whose truth is here is ticked."""
+        """Show which layers can be compared; a new prediction whose truth is here is ticked.
+
+        A comparison whose layers the user removed ends.
+        """
+        removed = self.stage.is_on and not self.stage.is_whole
+        if removed:
+            self.end()
         panel = self._dock.choices
         scans, labels = candidates.scans_of(self._viewer), candidates.labels_of(self._viewer)
         names = [layer.name for layer in scans]
@@ -137,6 +144,8 @@ class ComparePresenter:
         )
         if self._job is None:
             self._say_ready()
+        if removed:
+            self._say(ENDED)
 
     def _remember(self) -> None:
         self._truth_by_user = self._lesions_by_user = True

@@ -79,6 +79,11 @@ class Stage:
         return frozenset(layer for layer in (self._view, self._edges) if layer is not None)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the viewer still has every layer of this class."""
+        return all(layer in self.viewer.layers for layer in self.own)
+
+    @property
     def way(self) -> Way:
         """How it is looked at now."""
         return self._way
