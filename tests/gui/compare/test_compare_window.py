@@ -90,7 +90,7 @@ def test_a_comparison_whose_layer_is_removed_by_hand_ends(window, qtbot):
     _, dock = window.window.add_plugin_dock_widget("napari-mrsynth", "Compare")
     choose(dock, qtbot)
     dock.run.run.click()
-    qtbot.waitUntil(lambda: dock.end.isVisible(), timeout=60_000)
+    qtbot.waitUntil(dock.end.isVisible, timeout=60_000)
     window.layers.remove("comparison")
     qtbot.waitUntil(
         lambda: [layer.name for layer in window.layers] == ["FLAIR", "made FLAIR"], timeout=20_000
