@@ -104,6 +104,7 @@ REFUSED = [
     Refused("a reference that is not there", synthesize("--reference", "DWI"), "ContrastError", ("DWI", "T1w, T2w"), "study"),
     Refused("a missing mask", synthesize("--mask", "absent.nii.gz"), "FormatError", ("absent.nii.gz",), "spelling"),
     Refused("a mask that is a scan", synthesize("--mask", scans.scan_of_parts), "LabelError", ("whole numbers",), "scan"),
+    Refused("a mask that is a scan of whole numbers", synthesize("--mask", scans.whole_numbered_scan), "LabelError", ("head.nii.gz", "different values"), "label map"),
     Refused("an empty mask", synthesize("--mask", scans.empty_mask), "LabelError", ("brainmask", "empty"), "Paint the brain"),
     Refused("a mask from another head", synthesize("--mask", scans.mask_far_away), "GridError", ("mask", "1000000 mm apart"), "this patient"),
     Refused("a scan that is zero inside the mask", blank_where_the_brain_is, "LabelError", ("mask", "misses the brain"), "belongs to this patient"),

@@ -145,6 +145,11 @@ def scan_of_parts(folder: Path) -> Path:
     return voxels(folder, noise() + np.float32(0.25), "T1w.nii.gz")
 
 
+def whole_numbered_scan(folder: Path) -> Path:
+    """A sound scan of whole numbers."""
+    return voxels(folder, noise().astype(np.int16), "head.nii.gz")
+
+
 def labels(folder: Path, name: str = "T1w.nii.gz", side: int = 4) -> Path:
     """A label map: a block of 1 and a block of 2."""
     array = np.zeros(SHAPE, dtype=np.uint8)

@@ -237,3 +237,13 @@ def test_whole_floats_are_labels_when_asked_for(tmp_path):
     read = read_image(nifti_file(tmp_path / "x.nii", stored), kind="labels")
     assert read.array.dtype == np.uint8
     np.testing.assert_array_equal(read.array, stored)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("x.nii", "labels"), ("p_brainmask.nii", "auto")])
+def test_a_probability_map_of_the_brain_is_cut_at_one_half_with_a_note(tmp_path, name, kind):
+    from scipy import ndimage
+
+    stored = ndimage.uniform_filter((phantom().array > 0).astype(np.float32), 3)
+    read = read_image(nifti_file(tmp_path / name, stored), kind=kind)
+    np.testing.assert_array_equal(read.array, stored >= 0.5)
+    assert any("probability map" in note for note in read.notes)

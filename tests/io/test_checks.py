@@ -73,3 +73,26 @@ def test_a_blend_of_labels_is_refused_with_its_value():
     with pytest.raises(LabelError, match=r"holds 0\.37") as caught:
         checks.as_labels(np.full((2, 2, 2), 0.37), "p_seg.nii")
     assert "nearest" in caught.value.hint
+
+
+@pytest.mark.parametrize("levels", [30, 255, 4000])
+def test_a_scan_of_whole_numbers_is_refused_as_labels(levels):
+    scan = brain_study(noise=0.05).volume("T1w").array
+    with pytest.raises(LabelError, match=r"is a scan.*different values") as caught:
+        checks.refuse_image(np.rint(scan / scan.max() * levels).astype(np.int16), "T1.nii")
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("count", [1, 4, 100])
+def test_labels_are_not_refused_as_a_scan(count):
+    checks.refuse_image(parcellation(count), "aparc.nii")
+
+
+def test_probabilities_are_told_from_a_scaled_scan_and_from_labels():
+    from scipy import ndimage
+
+    brain = (phantom().array > 0).astype(np.float32)
+    assert checks.is_probability(ndimage.uniform_filter(brain, 3))
+    assert not checks.is_probability(brain)
+    scan = brain_study(noise=0.05).volume("T1w").array
+    assert not checks.is_probability((scan / scan.max()).clip(0, 1).astype(np.float32))

@@ -10,7 +10,7 @@ import pytest
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.imaging import Affine, Grid, Volume
-from napari_mrsynth.preprocess.mask import STRIPPED, brain_mask, stripped_support
+from napari_mrsynth.preprocess.mask import STRIPPED, brain_mask, mask_size_note, stripped_support
 from phantoms import affine_of, phantom, points_of, tissue_at
 
 
@@ -104,3 +104,25 @@ def test_a_real_stripped_scan_with_negative_values_is_recognised(real_scans: Pat
     found = brain_mask([scan])
     assert found.how == STRIPPED
     assert found.array[scan.array < 0].all()
+
+
+@pytest.mark.parametrize(
+    ("side", "shown_side", "spacing_mm", "words"),
+    [
+        (10, 40, 3.0, "covers only 2%"),
+        (28, 40, 3.0, None),
+        (60, 60, 2.0, "fills 100% of the field"),
+        (50, 60, 3.0, "more than a brain"),
+    ],
+)
+def test_a_mask_of_unlikely_size_is_noted(side, shown_side, spacing_mm, words):
+    grid = Grid((60, 60, 60), affine_of((60, 60, 60), (spacing_mm,) * 3))
+
+    def cube(of):
+        inside = np.zeros(grid.shape, bool)
+        inside[:of, :of, :of] = True
+        return inside
+
+    notes = mask_size_note(cube(side), cube(shown_side), grid)
+    assert len(notes) == (words is not None)
+    assert all(words in note for note in notes)

@@ -126,6 +126,16 @@ def test_a_mask_that_is_empty_or_misses_the_brain_is_refused() -> None:
         studies.build_study([scan], name="p", mask=away)
 
 
+def test_a_mask_says_its_own_notes_and_that_it_is_unlikely_small() -> None:
+    scan = phantom()
+    array = np.zeros(scan.grid.shape, np.uint8)
+    array[14:22, 18:26, 12:20] = 1
+    mask = LabelVolume(array, scan.grid, "b", notes=("cut at 0.5",))
+    study = studies.build_study([scan], name="p", mask=mask)
+    assert study.notes[0] == "b: cut at 0.5"
+    assert "The brain mask covers only" in study.notes[1]
+
+
 def test_aligning_records_the_motion_and_undoing_restores_the_voxels() -> None:
     matrix = motion((5, -4, 6), (7, -8, 6))
     scans = [fine("T1w"), shifted(fine("T2w"), matrix), fine("FLAIR")]

@@ -134,6 +134,33 @@ def label_values(array: Array) -> tuple[int, ...] | None:
     return None
 
 
+def is_probability(array: Array) -> bool:
+    """Whether the array says how probably a voxel is inside: from 0 to 1, and mostly near either.
+
+    A scan that was scaled to 0 to 1 is not: few of its voxels are near its maximum.
+    """
+    if array.dtype.kind != "f" or array.min() < 0 or array.max() > 1 or _whole(array):
+        return False
+    inside = array[array > 0.05]
+    return inside.size > 0 and bool((inside >= 0.9).mean() >= 0.5)
+
+
+def refuse_image(array: Array, name: str) -> None:
+    """Refuse whole numbers that are no labels but a scan's: many different ones, hardly two neighbours alike.
+
+    Raises
+    ------
+    LabelError
+        Saying how many there are.
+    """
+    count = np.unique(array).size
+    if count > FEW_VALUES and _plateau_share(array) < PLATEAU_SHARE:
+        raise LabelError(
+            f"“{name}” is a scan (it has {count} different values), not labels or a mask.",
+            hint="Give the label map that belongs to it, or open it as a scan.",
+        )
+
+
 def as_labels(array: Array, name: str) -> Array:
     """Return the array as the smallest integer type that holds its values.
 

@@ -65,7 +65,8 @@ def read_image(path: str | Path, *, kind: Kind = "auto") -> Volume | LabelVolume
         If the file is missing, empty, damaged, no image, a series, in colour, blank, has NaN or infinity in
         more than 1 % of its voxels, or is a label map while a scan was asked for.
     LabelError
-        If labels were asked for and the values are not whole.
+        If labels were asked for and the values are a scan's: not whole (but for a probability map, which is
+        cut at 0.5 with a note), or many and hardly two neighbours alike.
     GridError
         If the header's affine is not usable.
     """
@@ -88,8 +89,13 @@ def as_kind(scan: Volume, kind: Kind) -> Volume | LabelVolume:
     """Turn freshly decoded voxels into the kind that was asked for, checking that they are one."""
     path = scan.source.path or Path(scan.name)
     says_labels = role_of(stem_of(path)) is not Role.SCAN or contrasts.is_label_name(stem_of(path))
+    if checks.is_probability(scan.array) and (kind == "labels" or (kind == "auto" and says_labels)):
+        inside = scan.with_array((scan.array >= 0.5).astype(np.uint8))
+        return _labels_of(inside).noting("a probability map: voxels of 0.5 and more are taken")
     if kind == "labels":
-        return _labels_of(scan)
+        found = _labels_of(scan)
+        checks.refuse_image(found.array, path.name)
+        return found
     values = checks.label_values(scan.array)
     if kind == "auto" and says_labels and values is not None:
         return _labels_of(scan)

@@ -21,6 +21,10 @@ STRIPPED = "skull-stripped data"
 BRAIN_ML = (250.0, 2100.0)
 """What a brain, from a newborn's to a giant's, can measure in millilitres."""
 
+LEAST_SHOWN = 0.2
+MOST_OF_FIELD = 0.9
+"""A brain mask over less of what a scan shows, or more of the field of view, is noted."""
+
 WORKING_MM = 2.0
 OPENING_MM = 5.0
 DEEP_MM = 30.0
@@ -63,6 +67,27 @@ def brain_mask(volumes: Sequence[Volume]) -> BrainMask:
         return BrainMask(kept, STRIPPED)
     best = min(volumes, key=_preference)
     return BrainMask(_peel(best), f"computed from {best.contrast or best.name}")
+
+
+def mask_size_note(inside: NDArray[np.bool_], shown: NDArray[np.bool_], grid: Grid) -> tuple[str, ...]:
+    """Say where a brain mask is unlikely small or large; empty where it is neither.
+
+    Parameters
+    ----------
+    inside, shown : ndarray of bool, shape (i, j, k)
+        The mask, and where the scan shows more than air.
+    grid : Grid
+        The one both lie on.
+    """
+    ml = float(inside.sum() * np.prod(grid.spacing)) / 1000
+    share = float((inside & shown).sum() / max(1, shown.sum()))
+    if share < LEAST_SHOWN:
+        return (f"The brain mask covers only {share:.0%} of what the scan shows ({ml:.0f} ml): look at it.",)
+    if inside.mean() > MOST_OF_FIELD:
+        return (f"The brain mask fills {inside.mean():.0%} of the field of view ({ml:.0f} ml): look at it.",)
+    if ml > BRAIN_ML[1]:
+        return (f"The brain mask measures {ml:.0f} ml, more than a brain: look at it.",)
+    return ()
 
 
 def stripped_support(volume: Volume) -> NDArray[np.bool_] | None:

@@ -16,7 +16,7 @@ from napari_mrsynth.errors import ContrastError, InputError, LabelError
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
-from napari_mrsynth.preprocess.mask import brain_mask, stripped_support
+from napari_mrsynth.preprocess.mask import brain_mask, mask_size_note, stripped_support
 from napari_mrsynth.preprocess.members import (
     Step,
     by_contrast,
@@ -70,7 +70,7 @@ def build_study(
     GridError
         If a scan does not share the reference's space.
     LabelError
-        If the mask is empty or misses what the scans show.
+        If the mask is empty or misses what the scans show. One of unlikely size is noted.
     """
     members = by_contrast(volumes)
     chosen = reference if reference is not None else usual_reference(members)
@@ -188,7 +188,7 @@ def with_reference(study: Study, contrast: str) -> Study:
 
 
 def with_mask(study: Study, mask: LabelVolume) -> Study:
-    """Give the study a brain mask: any class but 0 is brain.
+    """Give the study a brain mask: any class but 0 is brain. A mask of unlikely size gets a note.
 
     Raises
     ------
@@ -211,9 +211,14 @@ def with_mask(study: Study, mask: LabelVolume) -> Study:
             f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
             hint="Check that the mask belongs to this patient and has the right header.",
         )
+    said = (f"{mask.name or 'The brain mask'}: {note}" for note in mask.notes)
     found = BrainMask(inside, f"given: {mask.source.path.name if mask.source.path else mask.name or 'mask'}")
     step = {"step": "mask", "how": found.how, "voxels": int(inside.sum())}
-    return _adding(replace(study, mask=found), (*steps, step), notes)
+    return _adding(
+        replace(study, mask=found),
+        (*steps, step),
+        [*notes, *said, *mask_size_note(inside, shown, study.grid)],
+    )
 
 
 def without(study: Study, contrast: str) -> Study:
