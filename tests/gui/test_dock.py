@@ -256,6 +256,19 @@ def test_a_label_layer_can_be_the_brain_mask(dock, viewer, answers):
     assert int(dock.session.study.mask.array.sum()) == int(labels.sum())
 
 
+def test_a_mask_of_another_shape_is_told_and_nothing_is_made_with_the_old_one(dock, viewer, answers):
+    labels = np.zeros(dock.session.study.grid.display.shape, np.uint8)
+    labels[8:20, 8:30, 8:30] = 1
+    layer = viewer.add_layer(Labels(labels, name="mine"))
+    answers.placed = Placement(on_reference=True)
+    dock.load.mask_chosen.emit("mine")
+    layer.data = labels[1:]
+    dock.run.run.click()
+    assert dock.session.status.state is State.FAILED
+    assert "shape" in dock.run.message.text()
+    assert dock.session.result is None
+
+
 def test_unsaved_results_are_not_dropped_without_asking(dock, answers):
     dock.run.run.click()
     answers.yes = False

@@ -18,6 +18,7 @@ from napari_mrsynth.gui import commands
 from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.session import Parts, State, SynthesisSession
 from napari_mrsynth.synthesis import Engine
 from phantoms import brain_study, patient_folder
@@ -111,6 +112,35 @@ def test_opening_another_patient_from_a_folder_of_the_same_name_asks_and_leaves_
         shown, scan = window.layers[contrast], second.volume(contrast)
         np.testing.assert_array_equal(shown.data, scan.display)
         assert shown.contrast_limits[1] > 4000
+
+
+def test_painting_on_the_mask_counts_and_editing_a_scan_fails_loudly(window, qtbot):
+    study = brain_study(("T1w", "T1ce", "T2w"))
+    dock = docked(window, parts(study))
+    dock.presenter.open([Path("anywhere")])
+    qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=60_000)
+    data, attributes, _ = layer_tuple(LabelVolume(study.mask.array.astype(np.uint8), study.grid, "brain"))
+    mask = window.add_labels(data, **attributes)
+    dock.load.mask_chosen.emit("brain")
+    qtbot.waitUntil(lambda: dock.session.status.state is State.READY, timeout=60_000)
+    chosen = dock.session.study.mask
+    assert chosen.how == "given: brain"
+
+    mask.selected_label, mask.brush_size = 3, 6
+    mask.paint((0, 0, 0), 3)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: dock.session.status.state is State.DONE, timeout=60_000)
+    painted = dock.session.study.mask.array
+    np.testing.assert_array_equal(study.grid.as_display(painted), mask.data > 0)
+    assert painted.sum() > chosen.array.sum()
+
+    for name in ("T1w", "FLAIR (synthetic)"):
+        with pytest.raises(ValueError, match="read-only"):
+            window.layers[name].data[...] = 0
+    window.layers["T1w"].data = np.zeros(study.grid.display.shape, np.float32)
+    assert "T1w as it was read" in dock.run.message.text()
+    dock.presenter.finish_layers()
+    np.testing.assert_array_equal(window.layers["T1w"].data, study.volume("T1w").display)
 
 
 class SlowEngine(FakeEngine):

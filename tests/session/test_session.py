@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_mrsynth.errors import ContrastError, FormatError, MrsynthError, OutputError
+from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.session import Fit, Need, State, SynthesisSession
 from phantoms import brain_study, phantom
 from session.fakes import NO_GPU, FakeEngine, FakeStore, HandExecutor, card, parts
@@ -247,6 +248,45 @@ def test_an_unknown_scan_is_off_until_it_is_named():
     assert session.study.inputs == ("T1w",)
     session.rename("series7", "T2w")
     assert session.study.inputs == ("T1w", "T2w")
+
+
+def test_what_was_painted_on_the_mask_counts_in_the_next_synthesis_and_preview():
+    engine = FakeEngine()
+    session = opened(engine=engine)
+    labels = session.study.mask.array.astype(np.uint8)
+    mask = LabelVolume(labels, session.study.grid, "mine")
+    session.use_mask(lambda: mask)
+    taken = session.study.mask
+    session.synthesise()
+    assert session.study.mask is taken
+    labels[:, :, 20:] = 0
+    assert session.study.mask.array[:, :, 20:].any()
+    results = heard(session.synthesised)
+    session.synthesise()
+    assert not session.study.mask.array[:, :, 20:].any()
+    assert len(results) == 1
+    labels[:, :, :8] = 0
+    session.preview(12)
+    assert not session.study.mask.array[:, :, :8].any()
+    assert len(engine.previews) == 1
+    labels[...] = 0
+    for _ in range(2):
+        session.synthesise()
+        assert session.status.state is State.FAILED
+        assert "empty" in session.status.message
+    assert len(results) == 1
+
+
+def test_the_mask_of_one_patient_is_not_looked_at_for_the_next():
+    session = opened()
+    labels = session.study.mask.array.astype(np.uint8)
+    mask = LabelVolume(labels, session.study.grid, "mine")
+    session.use_mask(lambda: mask)
+    session.open(["another"])
+    found = session.study.mask
+    labels[:, :, 20:] = 0
+    session.synthesise()
+    assert session.study.mask is found
 
 
 def test_rows_say_how_each_contrast_lies_on_the_grid():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Labels
 
-from napari_mrsynth.gui.layer_data import image_of, placed_by_user
+from napari_mrsynth.gui.layer_data import Tag, image_from, image_of, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.study import Study
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.questions import Questions
 
 
-def image_from_layer(layer: Layer, study: Study | None, questions: Questions) -> Volume | LabelVolume | None:
-    """Return the image behind `layer`, asking for what the layer does not say.
+Image = Volume | LabelVolume
+
+
+def image_from_layer(layer: Layer, study: Study | None, questions: Questions) -> Image | None:
+    """Return the image behind `layer`, asking for what the layer does not say; see :func:`looking_at`."""
+    look = looking_at(layer, study, questions)
+    return None if look is None else look()
+
+
+def looking_at(layer: Layer, study: Study | None, questions: Questions) -> Callable[[], Image] | None:
+    """Return how to get the image behind `layer`, asking once for what the layer does not say.
 
     Parameters
     ----------
@@ -32,15 +42,13 @@ def image_from_layer(layer: Layer, study: Study | None, questions: Questions) ->
 
     Returns
     -------
-    Volume, LabelVolume or None
-        None when the user thought better of it.
+    callable or None
+        Returns the image with the voxels that the layer has when it is called; raises GridError where they
+        are of another shape by then. None when the user thought better of it.
     """
-    image = image_of(layer)
-    if isinstance(image, Volume) and image.contrast is None:
-        guess = guess_from_name(layer.name)
-        return image.as_contrast(guess.contrast, guess.confidence) if guess.contrast else image
-    if image is not None:
-        return image
+    tag = Tag.of(layer.metadata)
+    if tag is not None and image_of(layer) is not None:
+        return lambda: _guessed(image_from(tag, layer.data, layer.name))
     shape = tuple(int(n) for n in layer.data.shape)
     same: Grid | None = study.grid if study is not None and shape == study.grid.display.shape else None
     answer = questions.placement(
@@ -48,8 +56,31 @@ def image_from_layer(layer: Layer, study: Study | None, questions: Questions) ->
     )
     if answer is None:
         return None
+    labels = isinstance(layer, Labels)
     if answer.on_reference and same is not None:
-        array, grid = same.from_display(np.asarray(layer.data)), same
-        return placed_by_user(array, grid, layer.name, labels=isinstance(layer, Labels))
+        return lambda: placed_by_user(
+            same.from_display(np.asarray(layer.data)), same, layer.name, labels=labels
+        )
     grid = answer.grid(shape)
-    return placed_by_user(np.asarray(layer.data), grid, layer.name, labels=isinstance(layer, Labels))
+    return lambda: placed_by_user(np.asarray(layer.data), grid, layer.name, labels=labels)
+
+
+def as_labels(image: Image) -> LabelVolume:
+    """Return the image of a labels layer as labels, also where its record says that it was a scan.
+
+    Raises
+    ------
+    LabelError
+        If its voxels are no integers.
+    """
+    if isinstance(image, LabelVolume):
+        return image
+    return LabelVolume(image.array, image.grid, image.name, image.source, image.notes)
+
+
+def _guessed(image: Image) -> Image:
+    """Name the contrast of a scan after its layer, where it is not known and the name tells."""
+    if isinstance(image, Volume) and image.contrast is None:
+        guess = guess_from_name(image.name)
+        return image.as_contrast(guess.contrast, guess.confidence) if guess.contrast else image
+    return image

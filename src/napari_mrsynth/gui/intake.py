@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 
-from napari_mrsynth.gui.incoming import image_from_layer
+from napari_mrsynth.gui.incoming import as_labels, image_from_layer, looking_at
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ class Intake:
             self._session.add(volumes, instead=bool(twice))
 
     def use_mask(self, name: str) -> None:
-        """Use a labels layer as the brain mask."""
-        image = self._image_of(name)
-        if isinstance(image, LabelVolume):
-            self._session.use_mask(image)
+        """Use a labels layer as the brain mask, also what is painted on it later."""
+        look = looking_at(self._viewer.layers[name], self._session.study, self._questions)
+        if look is not None:
+            self._session.use_mask(lambda: as_labels(look()))
 
     def _image_of(self, name: str) -> Volume | LabelVolume | None:
         layer = self._viewer.layers[name]

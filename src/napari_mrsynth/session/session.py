@@ -19,6 +19,7 @@ from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import saving, work
 from napari_mrsynth.session.choices import Choices
 from napari_mrsynth.session.job import Cancelled, Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
+from napari_mrsynth.session.painted import PaintedMask
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.runner import Runner
 from napari_mrsynth.session.situation import Situation
@@ -102,7 +103,7 @@ class SynthesisSession(Situation):
         """Forget the patient."""
         self._refuse_while_busy("close the patient")
         self._drop_preview()
-        self._study = self._result = None
+        self._study = self._result = self._painted = None
         self.study_changed.emit()
         self._settle()
 
@@ -127,10 +128,17 @@ class SynthesisSession(Situation):
         study = self._require_study("choose a reference")
         self._edit(f"Resampling onto {contrast} …", lambda: self.parts.refer(study, contrast))
 
-    def use_mask(self, mask: LabelVolume) -> None:
-        """Use a label map as the brain mask."""
-        study = self._require_study("use a brain mask")
-        self._edit("Setting the brain mask …", lambda: self.parts.mask(study, mask))
+    def use_mask(self, look: Callable[[], LabelVolume]) -> None:
+        """Use a label map as the brain mask.
+
+        Parameters
+        ----------
+        look : callable
+            Returns the label map as it is now: what is painted on it until the next synthesis or preview
+            counts there.
+        """
+        self._require_study("use a brain mask")
+        self._set_mask(PaintedMask.seen(look), self._show_changed)
 
     def align(self, contrasts: Sequence[str] | None = None) -> None:
         """Estimate how contrasts (all, if None) must be moved to lie on the reference, and move them."""
@@ -185,6 +193,8 @@ class SynthesisSession(Situation):
             return
         study, request = self._require_study("synthesise"), self.request
         self._drop_preview()
+        if self._follow_painting(partial(self.synthesise, first_slice)):
+            return
         self._start(
             f"Making {', '.join(request.wanted)} from {', '.join(request.used)} …",
             lambda: self.engine.run(study, request, first_slice=first_slice),
@@ -197,6 +207,8 @@ class SynthesisSession(Situation):
         self.forget_preview()
         if self.busy or self._study is None or self.why_not() is not None:
             self.previews_dropped.emit()
+            return
+        if self._follow_painting(partial(self.preview, display_slice)):
             return
         study, request = self._study, self.request
         self._runner.preview(
@@ -251,6 +263,35 @@ class SynthesisSession(Situation):
 
     # ------------------------------------------------------------------ jobs, from their start to their end
 
+    def _follow_painting(self, go_on: Callable[[], None]) -> bool:
+        """Set the brain mask anew and go on after that, if it was painted on; else return False."""
+        if self._painted is None:
+            return False
+        try:
+            painted = self._painted.seen_again()
+        except MrsynthError as error:
+            self.report(error)
+            return True
+
+        def use(study: Study) -> None:
+            self._choose(replace(self.plan, study=study))
+            go_on()
+
+        if painted is self._painted:
+            return False
+        self._set_mask(painted, use)
+        return True
+
+    def _set_mask(self, painted: PaintedMask, use: Callable[[Study], None]) -> None:
+        study = self._require_study("use a brain mask")
+
+        def done(changed: Study) -> None:
+            self._painted = painted
+            use(changed)
+
+        masked = partial(self.parts.mask, study, painted.labels)
+        self._start("Setting the brain mask …", lambda: work.simply(masked), done)
+
     def _edit(self, doing: str, edit: Callable[[], Study]) -> None:
         self._start(doing, lambda: work.simply(edit), self._show_changed)
 
@@ -274,7 +315,7 @@ class SynthesisSession(Situation):
             self._settle()
 
     def _show_new(self, study: Study) -> None:
-        self._result = None
+        self._result = self._painted = None
         self._patient += 1
         self._show(self.plan.opening(study, self._default_contrast))
 

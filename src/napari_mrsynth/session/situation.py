@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.session import work
 from napari_mrsynth.session.choices import Choices
+from napari_mrsynth.session.painted import PaintedMask
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.plan import Plan
 from napari_mrsynth.session.rows import ContrastRow, MakeRow, contrast_rows
@@ -50,6 +51,7 @@ class Situation:
         self._cache_bytes = cache_bytes
         self._study: Study | None = None
         self._patient = 0
+        self._painted: PaintedMask | None = None
         self._choices = choices
         self._result: Result | None = None
         self._result_saved = False
@@ -159,7 +161,7 @@ class Situation:
         self._settle_choice()
 
     def _choose(self, plan: Plan) -> None:
-        """Take over a plan of which only what is on and the choices are others."""
+        """Take over a plan of which only the brain mask, what is on and the choices are others."""
         self._study, self._choices = plan.study, plan.choices
         self._settle_choice()
 
