@@ -74,6 +74,18 @@ def test_a_renamed_contrast_keeps_its_layer(adapter):
     assert layer.metadata[KEY]["contrast"] == "FLAIR"
 
 
+def test_a_layer_keeps_the_name_that_its_user_gave_it(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    adapter.show_result(study, result_of(study, "FLAIR"))
+    adapter.layer_of("T1w").name = "my T1"
+    adapter.layer_of("T2w").name = "my T2"
+    adapter.result_of("FLAIR").name = "the good one"
+    adapter.show_study(renamed(study, "T2w", "PDw"))
+    adapter.show_result(study, result_of(study, "FLAIR"))
+    assert names(adapter) == {"my T1", "my T2", "the good one"}
+
+
 def test_another_patient_replaces_the_first_and_its_results(adapter):
     study = brain_study(("T1w", "T2w"))
     adapter.show_study(study)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -52,6 +53,7 @@ class ViewerAdapter:
         self._previews: dict[str, Layer] = {}
         self._own: set[Layer] = set()
         self._edited: dict[str, Layer] = {}
+        self._given_names: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
         self._held = HeldVoxels(self._let_go)
         self._lesions: Layer | None = None
         self._source_map: Layer | None = None
@@ -207,7 +209,7 @@ class ViewerAdapter:
             self._unlink(contrast)
             earlier = self.result_of(contrast)
             if earlier is not None and keep_earlier:
-                earlier.name = f"{earlier.name}, earlier"
+                self._name(earlier, f"{earlier.name}, earlier")
                 earlier.visible = False
                 earlier = None
             if earlier is None:
@@ -241,7 +243,7 @@ class ViewerAdapter:
             self._own.discard(layer)
             self._edited[contrast] = layer
             layer.metadata = {**layer.metadata, **edited(layer.metadata)}
-            layer.name = f"{layer.name}, edited"
+            self._name(layer, f"{layer.name}, edited")
             self.let_go.emit(contrast, layer)
 
     def _rekey(self, study: Study) -> None:
@@ -284,7 +286,7 @@ class ViewerAdapter:
             layer.units, layer.axis_labels = attributes["units"], attributes["axis_labels"]
         if layer not in self._held:
             self._held.hold(layer)
-        layer.name = name
+        self._name(layer, name)
         layer.metadata = {**layer.metadata, **attributes["metadata"]}
         return layer
 
@@ -377,8 +379,15 @@ class ViewerAdapter:
 
     def _adopt(self, layer: Layer) -> Layer:
         self.viewer.add_layer(layer)
+        self._given_names[layer] = layer.name
         self._own.add(layer)
         return layer
+
+    def _name(self, layer: Layer, name: str) -> None:
+        """Name a layer, unless the user has named it otherwise since it was named here."""
+        if layer.name == self._given_names.get(layer, layer.name):
+            layer.name = name
+            self._given_names[layer] = layer.name
 
     def _drop(self, layer: Layer) -> None:
         """Remove a layer, or give it back where it is the user's."""
