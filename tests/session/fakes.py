@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.errors import BundleError, DeviceError
-from napari_mrsynth.imaging import Source, Study, Volume
+from napari_mrsynth.imaging import LabelVolume, Source, Study, Volume
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import Job, Parts
 from napari_mrsynth.session.job import drive
@@ -84,7 +84,10 @@ class FakeEngine:
                 raise self.fails
             notes = {c: {"model": "mean", "inputs": list(request.used)} for c in request.wanted}
             outputs = {c: self._volume(study, mean, c, notes[c]) for c in request.wanted}
-            return Result(outputs, request, "mean", "cpu", "fp32", 1.5, 10**9, ("A warning.",), notes)
+            sources = self._sources(study, request) if request.source_map else None
+            return Result(
+                outputs, request, "mean", "cpu", "fp32", 1.5, 10**9, ("A warning.",), notes, sources
+            )
         finally:
             self.closed += 1
 
@@ -96,6 +99,12 @@ class FakeEngine:
     @staticmethod
     def _mean(study: Study, request: Request) -> np.ndarray:
         return np.mean([study.volume(c).array for c in request.used], axis=0).astype(np.float32)
+
+    @staticmethod
+    def _sources(study: Study, request: Request) -> LabelVolume:
+        source = Source(format="synthetic", synthetic={"model": "mean", "contrast": "source map"})
+        array = np.ones(study.grid.shape, np.uint8)
+        return LabelVolume(array, study.grid, "Source map", source, labels={1: request.used[0]})
 
     @staticmethod
     def _volume(study: Study, array: np.ndarray, contrast: str, notes: Mapping[str, Any]) -> Volume:

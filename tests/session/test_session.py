@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -314,6 +315,22 @@ def test_saving_writes_every_output_and_refuses_to_overwrite(tmp_path: Path):
     with pytest.raises(OutputError, match="already"):
         session.save(tmp_path)
     session.save(tmp_path, overwrite=True)
+
+
+def test_the_source_map_is_saved_with_what_was_made_when_it_was_made(tmp_path: Path):
+    session = opened()
+    session.synthesise()
+    assert list(session.targets(tmp_path)) == ["FLAIR"]
+    session.map_sources(True)
+    session.synthesise()
+    session.save(tmp_path)
+    path = tmp_path / "sub-phantom_desc-synthetic_sourcemap.nii.gz"
+    assert nib.load(path).get_data_dtype() == np.uint8
+    assert path.with_name("sub-phantom_desc-synthetic_sourcemap.json").is_file()
+    assert (tmp_path / "sub-phantom_desc-synthetic_FLAIR.nii.gz").is_file()
+    assert path.name in session.status.message
+    with pytest.raises(OutputError, match="sourcemap"):
+        session.save(tmp_path)
 
 
 def test_there_is_nothing_to_save_before_a_synthesis(tmp_path: Path):

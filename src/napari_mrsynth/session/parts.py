@@ -78,7 +78,7 @@ def _samples() -> Sequence[Sample]:
     return catalogue()
 
 
-def _write(path: Path, volume: Volume, provenance: Mapping[str, object] | None) -> Path:
+def _write(path: Path, volume: Volume | LabelVolume, provenance: Mapping[str, object] | None) -> Path:
     from napari_mrsynth.io import write_volume
 
     return write_volume(path, volume, provenance=provenance)
@@ -141,7 +141,7 @@ class Parts:
     align: Callable[[Study, Sequence[str] | None], Generator[Progress, None, Study]] = _align
     undo_alignment: Callable[[Study, str], Study] = _undo_alignment
     samples: Callable[[], Sequence[Sample]] = _samples
-    write: Callable[[Path, Volume, Mapping[str, object] | None], Path] = _write
+    write: Callable[[Path, Volume | LabelVolume, Mapping[str, object] | None], Path] = _write
     file_name: Callable[[str, str], str] = _file_name
     store: Callable[[], BundleStore] = _store
     engine: Callable[[int], Any] = _engine

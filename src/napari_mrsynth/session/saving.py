@@ -12,12 +12,16 @@ from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.status import State, Status
 
 if TYPE_CHECKING:
+    from napari_mrsynth.imaging.volume import LabelVolume, Volume
     from napari_mrsynth.synthesis import Result
+
+SOURCE_MAP = "sourcemap"
+"""What the map of which scan each voxel came from is called among the contrasts that are saved."""
 
 
 def targets(parts: Parts, patient: str, result: Result, folder: Path) -> dict[str, Path]:
-    """Return where each contrast of `result` would be saved in `folder`."""
-    return {contrast: folder / parts.file_name(patient, contrast) for contrast in result.outputs}
+    """Return where each contrast of `result`, and the source map if there is one, would be saved."""
+    return {name: folder / parts.file_name(patient, name) for name in _images(result)}
 
 
 def refuse_to_overwrite(files: Mapping[str, Path], folder: Path) -> None:
@@ -38,12 +42,13 @@ def refuse_to_overwrite(files: Mapping[str, Path], folder: Path) -> None:
 def saving(
     parts: Parts, result: Result, files: Mapping[str, Path]
 ) -> Generator[Progress, None, tuple[Path, ...]]:
-    """Write the outputs of `result`, each with its provenance."""
+    """Write the outputs of `result`, each with its provenance, and the source map if there is one."""
     clock = Stopwatch()
+    images = _images(result)
     written = []
-    for count, (contrast, path) in enumerate(files.items()):
+    for count, (name, path) in enumerate(files.items()):
         yield clock.at(count / len(files), f"Writing {path.name}")
-        written.append(parts.write(path, result.outputs[contrast], result.provenance[contrast]))
+        written.append(parts.write(path, images[name], result.provenance.get(name)))
     return tuple(written)
 
 
@@ -51,3 +56,10 @@ def saved_status(paths: tuple[Path, ...]) -> Status:
     """Say what was saved and where."""
     names = ", ".join(path.name for path in paths)
     return Status(State.DONE, f"Saved {names}.", f"In {paths[0].parent}")
+
+
+def _images(result: Result) -> dict[str, Volume | LabelVolume]:
+    images: dict[str, Volume | LabelVolume] = dict(result.outputs)
+    if result.source_map is not None:
+        images[SOURCE_MAP] = result.source_map
+    return images

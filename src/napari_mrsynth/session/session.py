@@ -231,7 +231,7 @@ class SynthesisSession(Situation):
     # ------------------------------------------------------------------ saving
 
     def targets(self, folder: Path) -> dict[str, Path]:
-        """Return where each contrast of the last result would be saved in `folder`.
+        """Return where each contrast of the last result, and its source map, would be saved in `folder`.
 
         Raises
         ------
@@ -243,7 +243,7 @@ class SynthesisSession(Situation):
         return saving.targets(self.parts, self._study.name, self._result, folder)
 
     def save(self, folder: Path, *, overwrite: bool = False) -> None:
-        """Write the last result into `folder`, each contrast with its provenance.
+        """Write the last result into `folder`: each contrast with its provenance, and the source map.
 
         Raises
         ------
