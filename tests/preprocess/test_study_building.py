@@ -189,6 +189,60 @@ def test_another_reference_keeps_what_was_aligned() -> None:
     assert back.members["T1w"].on_reference is back.members["T1w"].native
 
 
+def moved_by(study: Study) -> dict[str, tuple[str, list[float]]]:
+    """How each scan lies on the reference: how that is known, and its shift in mm."""
+    return {
+        contrast: (member.motion.how, member.motion.matrix[:3, 3].round(6).tolist())
+        for contrast, member in study.members.items()
+    }
+
+
+def one_aligned_of_three() -> tuple[Study, Study]:
+    """Return a study on FLAIR before and after T1w was moved 8 mm onto it."""
+    scans = [phantom(contrast=contrast) for contrast in ("FLAIR", "T1w", "T2w")]
+    before = studies.build_study(scans, name="p", lesions=lesion_labels())
+    return before, studies._moved(before, "T1w", Rigid(motion((0, 0, 0), (8, 0, 0)), "aligned"))
+
+
+def test_undoing_the_alignment_of_what_became_the_reference_leaves_nothing_displaced() -> None:
+    before, aligned = one_aligned_of_three()
+    turned = studies.with_reference(aligned, "T1w")
+    still, back = ("header", [0, 0, 0]), ("reference aligned", [-8, 0, 0])
+    assert moved_by(turned) == {"FLAIR": back, "T1w": still, "T2w": back}
+    undone = studies.undo_alignment(turned, "T1w")
+    assert moved_by(undone) == dict.fromkeys(("FLAIR", "T1w", "T2w"), still)
+    for contrast in undone.contrasts:
+        np.testing.assert_array_equal(undone.volume(contrast).array, before.volume(contrast).array)
+    assert undone.lesions is not None
+    assert before.lesions is not None
+    np.testing.assert_array_equal(undone.lesions.array, before.lesions.array)
+
+
+def test_a_scan_that_was_never_aligned_has_nothing_to_undo() -> None:
+    turned = studies.with_reference(one_aligned_of_three()[1], "T1w")
+    assert studies.undo_alignment(turned, "FLAIR") is turned
+    assert studies.undo_alignment(turned, "T2w") is turned
+
+
+def test_undoing_one_alignment_leaves_another_where_it_was_put() -> None:
+    _, aligned = one_aligned_of_three()
+    turned = studies.with_reference(aligned, "T1w")
+    both = studies._moved(turned, "T2w", Rigid(motion((0, 0, 0), (-4, 0, 0)), "aligned"))
+    assert moved_by(both)["T2w"] == ("aligned", [-4, 0, 0])
+    undone = studies.undo_alignment(both, "T1w")
+    assert moved_by(undone)["T2w"] == ("aligned", [4, 0, 0])
+    assert moved_by(undone)["FLAIR"] == ("header", [0, 0, 0])
+    assert moved_by(studies.undo_alignment(both, "T2w"))["T2w"] == ("reference aligned", [-8, 0, 0])
+
+
+def test_a_scan_comes_to_its_headers_place_whatever_was_aligned_before() -> None:
+    _, aligned = one_aligned_of_three()
+    turned = studies.with_reference(aligned, "T1w")
+    late = studies.with_volume(studies.without(turned, "T2w"), phantom(contrast="T2w"))
+    assert moved_by(late) == moved_by(turned)
+    assert moved_by(studies.without(late, "T1w"))["T2w"] == ("header", [0, 0, 0])
+
+
 def test_scans_come_and_go() -> None:
     study = studies.build_study([phantom(), phantom(contrast="T2w")], name="p")
     more = studies.with_volume(study, fine("FLAIR"))

@@ -30,7 +30,7 @@ class Rigid:
     matrix : ndarray, shape (4, 4)
         Reference RAS mm to moving RAS mm (the direction resampling needs).
     how : str
-        ``header`` (nothing estimated), ``aligned``, ``file`` ...
+        ``header`` (nothing estimated), ``aligned``, ``reference aligned`` (only the reference was) ...
     """
 
     matrix: FloatArray = field(default_factory=lambda: np.eye(4))
@@ -65,11 +65,15 @@ class Member:
         The same scan on the study's grid (the very same object where the grids agree).
     motion : Rigid
         Reference RAS mm to native RAS mm.
+    alignment : Rigid
+        What was estimated for this scan itself: from the space that all headers share to native RAS mm.
+        Whatever the reference is, `motion` is this after the inverse of the reference's.
     """
 
     native: Volume
     on_reference: Volume
     motion: Rigid = field(default_factory=Rigid)
+    alignment: Rigid = field(default_factory=Rigid)
 
     @property
     def is_resampled(self) -> bool:

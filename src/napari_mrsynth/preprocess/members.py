@@ -58,14 +58,25 @@ def usual_reference(members: Mapping[str, Volume]) -> str:
     return min(members, key=rank)
 
 
-def place(volume: Volume, grid: Grid, motion: Rigid, reference: str) -> Member:
-    """Make a member on a grid, through a motion where one is known.
+def place(volume: Volume, grid: Grid, reference: str, *, alignment: Rigid, of_reference: Rigid) -> Member:
+    """Make a member on a grid.
+
+    Parameters
+    ----------
+    volume : Volume
+    grid : Grid
+        The reference's.
+    reference : str
+        Its contrast.
+    alignment, of_reference : Rigid
+        Of the scan and of the reference: from the space that all headers share to the native RAS mm of each.
 
     Raises
     ------
     GridError
         If nothing is known of a motion and the scan hardly meets the grid.
     """
+    motion = motion_between(of_reference, alignment)
     if motion.is_identity:
         share = overlap(grid, volume.grid)
         if share < LEAST_OVERLAP:
@@ -75,7 +86,15 @@ def place(volume: Volume, grid: Grid, motion: Rigid, reference: str) -> Member:
                 f"{apart:.0f} mm apart, middle to middle, and share {share:.0%} of the smaller one.",
                 hint="Check both headers, or leave one of the scans out.",
             )
-    return Member(volume, resample(volume, grid, motion=motion), motion)
+    return Member(volume, resample(volume, grid, motion=motion), motion, alignment)
+
+
+def motion_between(reference: Rigid, scan: Rigid) -> Rigid:
+    """Return the motion from a reference to a scan, each with the alignment of its own."""
+    matrix: FloatArray = scan.matrix @ np.linalg.inv(reference.matrix)
+    if np.allclose(matrix, np.eye(4), atol=1e-9):
+        return Rigid()
+    return Rigid(matrix, "reference aligned" if scan.is_identity else scan.how)
 
 
 def overlap(one: Grid, other: Grid) -> float:

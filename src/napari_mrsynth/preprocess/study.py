@@ -6,7 +6,7 @@ its native voxels, so that aligning, choosing another reference and undoing neve
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import ContrastError, InputError, LabelError
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
-from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
 from napari_mrsynth.preprocess.mask import brain_mask, mask_size_note, stripped_support
 from napari_mrsynth.preprocess.members import (
@@ -22,6 +21,7 @@ from napari_mrsynth.preprocess.members import (
     by_contrast,
     coverage,
     labels_on,
+    motion_between,
     place,
     resampling_note,
     resampling_step,
@@ -80,7 +80,10 @@ def build_study(
             hint=f"Choose one of {', '.join(members)}.",
         )
     grid = members[chosen].grid
-    placed = {contrast: place(volume, grid, Rigid(), chosen) for contrast, volume in members.items()}
+    placed = {
+        contrast: place(volume, grid, chosen, alignment=Rigid(), of_reference=Rigid())
+        for contrast, volume in members.items()
+    }
     study = Study(
         name=name,
         reference=chosen,
@@ -141,15 +144,21 @@ def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generat
 def undo_alignment(study: Study, contrast: str) -> Study:
     """Put a contrast back where its header puts it; a mask found from the scans is found again.
 
+    Every other scan stays at its header's place or where its own alignment put it, also where the contrast is
+    the reference: then they, the mask and the lesions are brought onto its grid anew.
+
     Raises
     ------
     ContrastError
         If the study does not have it.
     """
     study.volume(contrast)
-    if study.members[contrast].motion.is_identity:
+    if study.members[contrast].alignment.is_identity:
         return study
-    undone = _replaced(study, contrast, Rigid())
+    if contrast == study.reference:
+        undone = _placed(study, contrast, {**_alignments(study), contrast: Rigid()})
+    else:
+        undone = _replaced(study, contrast, Rigid())
     undone = _adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
     return undone if _mask_is_given(undone) else _with_found_mask(undone)
 
@@ -157,8 +166,8 @@ def undo_alignment(study: Study, contrast: str) -> Study:
 def with_reference(study: Study, contrast: str) -> Study:
     """Make another contrast's native grid the study's.
 
-    Motions are carried over, so that scans that were aligned stay aligned; every scan is resampled anew from
-    its native voxels. Mask and lesions move along, by nearest voxel where grids differ.
+    Scans that were aligned stay aligned; every scan is resampled anew from its native voxels. Mask and
+    lesions move along, by nearest voxel where grids differ.
 
     Raises
     ------
@@ -168,23 +177,8 @@ def with_reference(study: Study, contrast: str) -> Study:
     study.volume(contrast)
     if contrast == study.reference:
         return study
-    to_old: FloatArray = np.linalg.inv(study.members[contrast].motion.matrix).astype(np.float64)
-    grid = study.members[contrast].native.grid  # to_old: its RAS mm to the old reference's
-    members = {}
-    for name, member in study.members.items():
-        matrix = member.motion.matrix @ to_old
-        still = name == contrast or np.allclose(matrix, np.eye(4), atol=1e-9)
-        how = member.motion.how if not member.motion.is_identity else study.members[contrast].motion.how
-        members[name] = place(member.native, grid, Rigid() if still else Rigid(matrix, how), contrast)
-    carry = Rigid(to_old)
-    lesions = resample(study.lesions, grid, motion=carry) if study.lesions is not None else None
-    mask = None
-    if study.mask is not None:
-        labels = LabelVolume(study.mask.array.astype(np.uint8), study.grid)
-        mask = BrainMask(resample(labels, grid, motion=carry).array > 0, study.mask.how)
-    moved = replace(study, reference=contrast, members=members, lesions=lesions, mask=mask)
     step = {"step": "reference", "from": study.reference, "to": contrast}
-    return _adding(moved, (step,), ())
+    return _adding(_placed(study, contrast, _alignments(study)), (step,), ())
 
 
 def with_mask(study: Study, mask: LabelVolume) -> Study:
@@ -255,7 +249,13 @@ def with_volume(study: Study, volume: Volume) -> Study:
     """
     named = by_contrast([*(member.native for member in study.members.values()), volume])
     contrast = list(named)[-1]
-    member = place(volume, study.grid, Rigid(), study.reference)
+    member = place(
+        volume,
+        study.grid,
+        study.reference,
+        alignment=Rigid(),
+        of_reference=study.members[study.reference].alignment,
+    )
     more = replace(study, members={**study.members, contrast: member}, active=study.active | {contrast})
     steps: list[Step] = [{"step": "add", "contrast": contrast}]
     notes: list[str] = []
@@ -318,7 +318,9 @@ def _shown(volume: Volume) -> NDArray[np.bool_]:
 
 
 def _moved(study: Study, contrast: str, motion: Rigid) -> Study:
-    moved = _replaced(study, contrast, motion)
+    """Put a contrast where a motion from the reference was estimated."""
+    of_reference = study.members[study.reference].alignment
+    moved = _replaced(study, contrast, Rigid(motion.matrix @ of_reference.matrix, motion.how))
     step: Step = {
         "step": "align",
         "contrast": contrast,
@@ -330,10 +332,32 @@ def _moved(study: Study, contrast: str, motion: Rigid) -> Study:
     return _adding(moved, (step,), ())
 
 
-def _replaced(study: Study, contrast: str, motion: Rigid) -> Study:
+def _replaced(study: Study, contrast: str, alignment: Rigid) -> Study:
+    """Give a contrast other than the reference another alignment."""
     native = study.members[contrast].native
-    member = Member(native, resample(native, study.grid, motion=motion), motion)
+    of_reference = study.members[study.reference].alignment
+    member = place(native, study.grid, study.reference, alignment=alignment, of_reference=of_reference)
     return replace(study, members={**study.members, contrast: member})
+
+
+def _alignments(study: Study) -> dict[str, Rigid]:
+    return {contrast: member.alignment for contrast, member in study.members.items()}
+
+
+def _placed(study: Study, reference: str, alignments: Mapping[str, Rigid]) -> Study:
+    """Bring the study onto the grid of a reference, each scan with its alignment; mask and lesions follow."""
+    grid, of_reference = study.members[reference].native.grid, alignments[reference]
+    members = {
+        name: place(member.native, grid, reference, alignment=alignments[name], of_reference=of_reference)
+        for name, member in study.members.items()
+    }
+    carry = motion_between(of_reference, study.members[study.reference].alignment)
+    lesions = resample(study.lesions, grid, motion=carry) if study.lesions is not None else None
+    mask = None
+    if study.mask is not None:
+        labels = LabelVolume(study.mask.array.astype(np.uint8), study.grid)
+        mask = BrainMask(resample(labels, grid, motion=carry).array > 0, study.mask.how)
+    return replace(study, reference=reference, members=members, lesions=lesions, mask=mask)
 
 
 def _adding(study: Study, steps: Sequence[Step], notes: Sequence[str]) -> Study:

@@ -147,8 +147,8 @@ def _row(study: Study, contrast: str) -> ContrastRow:
         synthetic=member.native.is_synthetic,
         origin=path.name if (path := member.native.source.path) is not None else member.native.name,
         chip=chip,
-        can_align=chip.fit is not Fit.REFERENCE and member.motion.is_identity,
-        can_undo=not member.motion.is_identity,
+        can_align=chip.fit is not Fit.REFERENCE and member.alignment.is_identity,
+        can_undo=not member.alignment.is_identity,
         notes=member.native.notes,
     )
 
@@ -160,12 +160,14 @@ def _chip(study: Study, contrast: str, member: Member) -> Chip:
         return Chip(Fit.REFERENCE, "reference", f"Results come back on this grid: {voxels}.")
     if not member.motion.is_identity:
         shift = member.motion.shift_mm(study.grid.centre_mm)
-        return Chip(
-            Fit.ALIGNED,
-            f"{shift:.1f} mm, {member.motion.degrees:.1f}°",
+        moved = (
             f"Moved by {shift:.2f} mm (at the middle of the reference) and turned by "
-            f"{member.motion.degrees:.2f}° to lie on {study.reference}. Its own grid: {voxels}.",
+            f"{member.motion.degrees:.2f}° to lie on {study.reference}"
         )
+        if member.alignment.is_identity:
+            moved += " as its header says: it was not aligned itself, the reference was"
+        text = f"{shift:.1f} mm, {member.motion.degrees:.1f}°"
+        return Chip(Fit.ALIGNED, text, f"{moved}. Its own grid: {voxels}.")
     reason = study.grid.mismatch(member.native.grid)
     if reason is None:
         return Chip(Fit.SAME, "same grid", f"On the same grid as {study.reference}: {voxels}.")
