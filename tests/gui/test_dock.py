@@ -17,6 +17,7 @@ from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.gui.questions import Placement, PlacementDialog
 from napari_mrsynth.gui.widgets.card_dialog import CardDialog
 from napari_mrsynth.session import State, SynthesisSession
+from napari_mrsynth.synthesis.request import PRECISIONS
 from phantoms import brain_study
 from session.fakes import NO_GPU, FakeEngine, HandExecutor, parts
 
@@ -302,6 +303,12 @@ def test_the_card_says_what_the_model_is(dock):
     dock.model.card.click()
     [dialog] = dock.findChildren(CardDialog)
     assert "20.5" in dialog.text.toPlainText()
+
+
+def test_every_precision_that_the_engine_knows_can_be_chosen(dock):
+    for precision in PRECISIONS:
+        dock.model.precision.activated.emit(dock.model.precision.findData(precision))
+        assert dock.session.request.precision == precision
 
 
 def test_choosing_a_device_and_a_source_map_goes_into_the_request(dock):

@@ -16,6 +16,7 @@ from napari_mrsynth.gui.layer_data import KEY, Tag, layer_tuple
 from napari_mrsynth.gui.preferences import Preferences
 from napari_mrsynth.imaging import Source, Volume
 from napari_mrsynth.io import read_image
+from napari_mrsynth.synthesis.request import PRECISIONS
 from phantoms import brain_study, patient_folder, phantom, save
 
 MANIFEST = Path(__file__).parents[2] / "napari.yaml"
@@ -52,6 +53,11 @@ def test_menu_items_sit_only_where_napari_takes_them(manifest):
 def test_preferences_default_to_what_the_manifest_declares(manifest):
     declared = manifest.contributions.configurations["synthesis"].properties
     assert {name: each.default for name, each in declared.items()} == vars(Preferences())
+
+
+def test_the_precisions_to_prefer_are_those_the_engine_knows(manifest):
+    declared = manifest.contributions.configurations["synthesis"].properties
+    assert tuple(declared["precision"].enum) == PRECISIONS
 
 
 def test_preferences_are_read_from_napari(plugin_settings):

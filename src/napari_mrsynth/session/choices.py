@@ -18,7 +18,7 @@ class Choices:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     precision : str
-        ``auto``, ``fp32`` or ``bf16``.
+        ``auto``, ``fp32``, ``bf16`` or ``fp16``.
     source_map : bool
         Whether to say which scan each voxel came from.
     """

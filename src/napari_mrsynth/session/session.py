@@ -176,7 +176,7 @@ class SynthesisSession(Situation):
         self._change(device=device)
 
     def use_precision(self, precision: str) -> None:
-        """Choose ``auto``, ``fp32`` or ``bf16``."""
+        """Choose ``auto``, ``fp32``, ``bf16`` or ``fp16``."""
         self._change(precision=precision)
 
     def map_sources(self, yes: bool) -> None:

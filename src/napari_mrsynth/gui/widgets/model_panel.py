@@ -23,7 +23,12 @@ _DEVICES = (
     ("cuda", "Device: GPU (CUDA)"),
     ("mps", "Device: GPU (Apple)"),
 )
-_PRECISIONS = (("auto", "Automatic"), ("fp32", "32 bit"), ("bf16", "16 bit (bfloat16)"))
+_PRECISIONS = (
+    ("auto", "Automatic"),
+    ("fp32", "32 bit"),
+    ("bf16", "16 bit (bfloat16)"),
+    ("fp16", "16 bit (half, GPU only)"),
+)
 
 
 class ModelPanel(QWidget):
