@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Layer, _layer_actions
+from napari.layers import Labels, Layer, _layer_actions
 
 from bad.models import tiny_model
 from napari_mrsynth.cli import main
@@ -131,6 +131,16 @@ def duplicate(viewer, _):
     return [viewer.layers[-1]]
 
 
+def to_labels(viewer, _):
+    """Convert to labels as napari's menu does."""
+    _layer_actions._convert_to_labels(viewer.layers)
+    return [layer for layer in viewer.layers if isinstance(layer, Labels)]
+
+
+def add_bare_labels(viewer, data):
+    return [viewer.add_labels(data.astype(int), name="FLAIR")]
+
+
 LOSSES = {
     "duplicated": duplicate,
     "the voxels alone": add_bare,
@@ -139,6 +149,14 @@ LOSSES = {
     "in other numbers": lambda viewer, data: add_bare(viewer, data.astype(np.float64)),
     "stacked and split": stack_and_split,
     "in a real layer": put_into_a_real_layer,
+    "mirrored left to right": lambda viewer, data: add_bare(viewer, data[:, :, ::-1].copy()),
+    "upside down and mirrored": lambda viewer, data: add_bare(viewer, data[::-1, ::-1].copy()),
+    "coronal slices first": lambda viewer, data: add_bare(viewer, data.transpose(1, 0, 2).copy()),
+    "sagittal slices first, turned": lambda viewer, data: add_bare(viewer, data.transpose(2, 1, 0)[:, ::-1]),
+    "cut along one axis": lambda viewer, data: add_bare(viewer, data[:, 5:20].copy()),
+    "mirrored and without fractions": lambda viewer, data: add_bare(viewer, data[::-1].astype(np.int16)),
+    "converted to labels": to_labels,
+    "as bare labels": add_bare_labels,
 }
 
 
@@ -161,8 +179,9 @@ def test_voxels_that_lost_their_record_are_known_again(shown, tmp_path, lose):
         layer.visible = layer in layers
     assert shown.canvas.overlays["mrsynth_warning"].visible
     for layer in layers:
-        data, meta, _ = layer.as_layer_data_tuple()
-        [path] = write_image(str(tmp_path / "saved.nii.gz"), data, meta)
+        data, meta, kind = layer.as_layer_data_tuple()
+        write = write_labels if kind == "labels" else write_image
+        [path] = write(str(tmp_path / "saved.nii.gz"), data, meta)
         assert is_marked(Path(path))
         assert json.loads((tmp_path / "saved.json").read_text())["Provenance"]["bundle"]["id"] == "m"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from napari_mrsynth.gui import known_voxels, scene
 from napari_mrsynth.gui.layer_data import MADE_BY_MODEL, Tag
@@ -65,7 +65,7 @@ class Marker:
             if layer not in self._watched:
                 self._watched.add(layer)
                 layer.events.visible.connect(self.refresh)
-                if isinstance(layer, Image):
+                if isinstance(layer, Image | Labels):
                     layer.events.data.connect(self._look_at_voxels)
                     self._know(layer)
         marked = any(layer.visible and is_synthetic(layer) for layer in self._viewer.layers)
@@ -76,7 +76,7 @@ class Marker:
         self._know(event.source)
         self.refresh()
 
-    def _know(self, layer: Image) -> None:
+    def _know(self, layer: Image | Labels) -> None:
         """Remember a synthetic layer's voxels; of another layer, find out whether a model made them."""
         tag = Tag.of(layer.metadata)
         _copies.discard(layer)
