@@ -10,7 +10,8 @@ from dicom_files import classic_series, enhanced_file, report
 from napari_mrsynth.errors import ContrastError, FormatError
 from napari_mrsynth.io import read_dicom, read_image, read_patient
 from napari_mrsynth.io.dicom_frames import pixels_of
-from phantoms import affine_of, phantom
+from napari_mrsynth.session import SynthesisSession
+from phantoms import affine_of, phantom, save
 
 SHAPE = (9, 8, 7)
 
@@ -198,14 +199,65 @@ def test_a_patients_dicom_export_is_a_patient(tmp_path):
     assert patient.name == "DOE"
 
 
-def test_two_series_of_one_contrast_are_told_apart_by_number(tmp_path):
+def test_of_two_series_of_one_contrast_the_one_with_most_slices_is_taken_and_the_other_kept(tmp_path):
+    classic_series(tmp_path, scan("LAS"), number=1, description="T1 AX", drop=(6,))
+    classic_series(tmp_path, scan(), number=4, description="T1 SAG")
+    classic_series(tmp_path, scan(contrast="T2w"), number=5, description="t2_tse")
+    patient = read_patient(tmp_path)
+    assert [(v.name, v.contrast) for v in patient.volumes] == [
+        ("1 T1 AX", None),
+        ("4 T1 SAG", "T1w"),
+        ("5 t2_tse", "T2w"),
+    ]
+    (note,) = patient.notes
+    assert "“1 T1 AX” claims T1w too: “4 T1 SAG” was taken (7 slices against 6)" in note
+    assert f"T1w={tmp_path}#1" in note
+    chosen = read_patient(f"T1w={tmp_path}#1")
+    assert chosen.volumes[0].name == "1 T1 AX"
+    whole = read_patient(f"T1w={tmp_path}#1", tmp_path)
+    assert [(v.name, v.contrast) for v in whole.volumes] == [("1 T1 AX", "T1w"), ("5 t2_tse", "T2w")]
+
+
+@pytest.mark.parametrize(
+    ("worse", "better"),
+    [
+        ({"description": "T1_km_nativ"}, {"drop": (6,)}),
+        ({"tags": {"ImageType": ["DERIVED", "SECONDARY", "MPR"]}}, {"drop": (6,)}),
+    ],
+    ids=["doubtful", "derived"],
+)
+def test_a_sure_and_original_series_comes_before_one_with_more_slices(tmp_path, worse, better):
+    classic_series(tmp_path, scan(), number=1, **worse)
+    classic_series(tmp_path, scan(), number=2, **better)
+    taken = [volume for volume in read_patient(tmp_path).volumes if volume.contrast == "T1w"]
+    assert [volume.name for volume in taken] == ["2 t1_mprage"]
+
+
+def test_a_file_and_a_series_of_one_contrast_are_refused(tmp_path):
     classic_series(tmp_path, scan(), number=1)
-    classic_series(tmp_path, scan("LAS"), number=4, description="t1_mprage")
-    with pytest.raises(ContrastError, match=r"1 t1_mprage.*4 t1_mprage") as caught:
+    noise = np.random.default_rng(0).integers(1, 900, SHAPE)
+    save(scan().with_array(noise.astype(np.int16)), tmp_path / "p_T1w.nii.gz")
+    with pytest.raises(ContrastError, match=r"p_T1w\.nii\.gz.*1 t1_mprage") as caught:
         read_patient(tmp_path)
-    assert f"T1w={tmp_path}#4" in caught.value.hint
-    patient = read_patient(f"T1w={tmp_path}#4")
-    assert_same_patient(patient.volumes[0], scan("LAS"))
+    assert f"T1w={tmp_path}#1" in caught.value.hint
+
+
+def test_a_folder_with_two_series_of_one_contrast_opens_in_the_window(tmp_path):
+    classic_series(tmp_path, scan(), number=1)
+    classic_series(tmp_path, scan(), number=4, description="t1_mprage_sag", drop=(6,))
+    session = SynthesisSession()
+    session.open([tmp_path])
+    assert session.study is not None
+    assert session.study.contrasts == ("T1w", "4 t1_mprage_sag")
+    assert session.study.inputs == ("T1w",)
+    assert any("remove T1w from the table" in note for note in session.study.notes)
+    session.remove("T1w")
+    session.rename("4 t1_mprage_sag", "T1w")
+    assert session.study.inputs == ("T1w",)
+
+
+def test_a_series_that_is_not_there_is_refused_naming_those_that_are(tmp_path):
+    classic_series(tmp_path, scan(), number=4)
     with pytest.raises(FormatError, match="no series 9") as caught:
         read_patient(f"T1w={tmp_path}#9")
     assert "4 t1_mprage" in caught.value.hint

@@ -59,6 +59,8 @@ def test_the_usual_reference_is_the_most_common_grid_then_the_finest() -> None:
     finest = studies.build_study([phantom(contrast="T1w"), fine("T2w")], name="p")
     assert finest.reference == "T2w"
     assert studies.build_study([fine("T2w"), phantom()], name="p", reference="T1w").reference == "T1w"
+    unknown = fine("T1w").as_contrast("4 T1 SAG", confidence=0.0)
+    assert studies.build_study([unknown, phantom(contrast="T2w")], name="p").reference == "T2w"
 
 
 def test_an_unlike_grid_is_resampled_recorded_as_json_and_said() -> None:

@@ -91,7 +91,7 @@ class Task:
     def notes(self) -> list[str]:
         """What the user should know of the scans."""
         unnamed = [
-            f"{volume.name} was left out: its contrast is unknown."
+            f"{volume.name} was not used: it stands under no contrast."
             for volume in self.files.volumes
             if not volume.contrast
         ]

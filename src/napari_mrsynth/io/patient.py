@@ -22,6 +22,9 @@ MAX_FILES = 20_000
 BRAIN_ML = 500.0
 """A mask of unclear name with at least this volume is a brain's, a smaller one a lesion's."""
 
+SURE = 0.8
+"""Of DICOM series that claim one contrast, those whose guess is less sure come last."""
+
 UNUSED_LABELS = "tissue, parcellation and source-map labels are not used"
 
 _NOT_IMAGES = frozenset(
@@ -42,7 +45,8 @@ class PatientFiles:
     name : str
         The patient's name, from the folder or the files.
     volumes : tuple of Volume
-        The scans, no two of one contrast; the contrast is None where nothing told it.
+        The scans, no two of one contrast; the contrast is None where nothing told it, and of DICOM series
+        that claim one where another was taken.
     lesions, mask : LabelVolume or None
     notes : tuple of str
         What was assumed or left out, for the user to see.
@@ -60,9 +64,10 @@ class PatientFiles:
 
 @dataclass
 class _Findings:
-    """What has been read so far; explicit names stand above guesses."""
+    """What has been read so far; explicit names stand above guesses, DICOM series of folders wait for all."""
 
     volumes: list[Volume] = field(default_factory=list)
+    series: list[Volume] = field(default_factory=list)
     labels: dict[Role, LabelVolume] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -99,7 +104,8 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
     Raises
     ------
     ContrastError
-        If two files claim one contrast, naming both.
+        If two files claim one contrast, naming both. (Of DICOM series in a folder the one with most slices is
+        taken, with a note.)
     LabelError
         If two files claim to be the lesions, or the brain mask.
     FormatError
@@ -116,6 +122,7 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
             _read_folder(path, found, synthetic=synthetic)
         else:
             _add(read_image(path), found)
+    _add_series(found)
     if not found.volumes:
         where = ", ".join(f"“{path.name}”" for _, path, _ in parsed)
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in found.skipped[:3])
@@ -202,8 +209,7 @@ def _read_folder(folder: Path, found: _Findings, *, synthetic: bool = False) -> 
     series = read_series(slices, folder)
     for path, reason in series.skipped:
         found.skip(path, reason)
-    for volume in series.volumes:
-        _add(volume, found)
+    found.series.extend(series.volumes)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -240,6 +246,32 @@ def _add(image: Volume | LabelVolume, found: _Findings, *, said: bool = False) -
     else:
         found.volumes.append(image)
         found.notes.extend(f"{image.name}: {note}" for note in image.notes)
+
+
+def _add_series(found: _Findings) -> None:
+    """Add the DICOM series of folders: of several that claim one contrast the best, others without one."""
+    taken: dict[str, Volume] = {}
+    for volume in sorted(found.series, key=_rank):
+        if volume.contrast and volume.contrast not in found.named:
+            taken.setdefault(volume.contrast, volume)
+    for volume in found.series:
+        contrast = volume.contrast or ""
+        best = taken.get(contrast, volume)
+        if best is volume:
+            _add(volume, found)
+            continue
+        _add(replace(volume, contrast=None, confidence=0.0), found)
+        slices = f"{best.array.shape[2]} slices against {volume.array.shape[2]}"
+        found.notes.append(
+            f"“{volume.name}” claims {contrast} too: “{best.name}” was taken ({slices}). To have it instead, say"
+            f" {contrast}={spec_of(volume)}, or remove {contrast} from the table and call this one so"
+        )
+
+
+def _rank(series: Volume) -> tuple[bool, bool, int, float]:
+    """Sort series of one contrast: surely it first, then as acquired, most slices, finest voxels."""
+    derived = bool(series.source.header["derived"])
+    return series.confidence < SURE, derived, -series.array.shape[2], max(series.grid.spacing)
 
 
 def _add_labels(labels: LabelVolume, role: Role, found: _Findings) -> None:

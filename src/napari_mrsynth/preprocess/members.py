@@ -48,12 +48,15 @@ def by_contrast(volumes: Sequence[Volume]) -> dict[str, Volume]:
 
 
 def usual_reference(members: Mapping[str, Volume]) -> str:
-    """Return the scan whose grid most scans have, then the one with the smallest voxels, then the first."""
+    """Return the scan whose grid most scans have, then the one with the smallest voxels, then the first.
 
-    def rank(contrast: str) -> tuple[int, float]:
+    A scan of unknown contrast is the reference only where there is no other.
+    """
+
+    def rank(contrast: str) -> tuple[bool, int, float]:
         grid = members[contrast].grid
         alike = sum(grid.same_as(other.grid) for other in members.values())
-        return -alike, round(float(np.prod(grid.spacing)), 3)
+        return members[contrast].confidence == 0, -alike, round(float(np.prod(grid.spacing)), 3)
 
     return min(members, key=rank)
 
