@@ -18,6 +18,7 @@ from napari_mrsynth.gui import commands
 from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.gui.writers import write_image
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.session import Parts, State, SynthesisSession
 from napari_mrsynth.synthesis import Engine
@@ -141,6 +142,25 @@ def test_painting_on_the_mask_counts_and_editing_a_scan_fails_loudly(window, qtb
     assert "T1w as it was read" in dock.run.message.text()
     dock.presenter.finish_layers()
     np.testing.assert_array_equal(window.layers["T1w"].data, study.volume("T1w").display)
+
+
+def test_closing_the_dock_asks_nothing_and_leaves_its_layers_to_be_edited_and_saved(window, qtbot, tmp_path):
+    questions = Yes()
+    dock = docked(window, parts(brain_study(("T1w", "T1ce", "T2w"))), questions)
+    dock.presenter.open([Path("anywhere")])
+    qtbot.waitUntil(lambda: len(window.layers) == 3, timeout=60_000)
+    dock.run.run.click()
+    qtbot.waitUntil(lambda: dock.session.unsaved, timeout=60_000)
+    with qtbot.waitSignal(dock.destroyed, timeout=10_000):
+        window.window.remove_dock_widget(dock)
+        dock.deleteLater()
+    assert questions.asked == []
+    assert {layer.name for layer in window.layers} == {"T1w", "T1ce", "T2w", "FLAIR (synthetic)"}
+    window.layers["T1w"].data[...] = 0
+    made = window.layers["FLAIR (synthetic)"]
+    [path] = write_image(str(tmp_path / "made.nii.gz"), *made.as_layer_data_tuple()[:2])
+    assert "SYNTHETIC" in str(nib.load(path).header["descrip"])
+    assert "mean" in (tmp_path / "made.json").read_text(encoding="utf-8")
 
 
 class SlowEngine(FakeEngine):

@@ -156,6 +156,11 @@ class ViewerAdapter:
             self._drop(layer)
             yield
 
+    def leave(self) -> None:
+        """Leave all layers but the previews to the user, who may edit them from now on."""
+        self.drop_previews()
+        self._held.release_all()
+
     def select(self, contrast: str) -> None:
         """Make a contrast's layer the selected, visible one."""
         layer = self.layer_of(contrast)
@@ -285,7 +290,7 @@ class ViewerAdapter:
             layer.scale, layer.translate = attributes["scale"], attributes["translate"]
             layer.units, layer.axis_labels = attributes["units"], attributes["axis_labels"]
         if layer not in self._held:
-            self._held.hold(layer)
+            self._held.hold(layer, data)
         self._name(layer, name)
         layer.metadata = {**layer.metadata, **attributes["metadata"]}
         return layer

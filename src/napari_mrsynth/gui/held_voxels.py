@@ -31,11 +31,11 @@ class HeldVoxels:
     def __contains__(self, layer: Layer) -> bool:
         return layer in self._data
 
-    def hold(self, layer: Layer) -> None:
-        """Let nobody change the voxels that `layer` shows, until it is released."""
-        self._watch(layer, layer.data)
+    def hold(self, layer: Layer, data: NDArray[Any]) -> None:
+        """Let nobody change `data`, which `layer` shows, as it is or read-only, until it is released."""
+        self._watch(layer, data)
         if layer.data.flags.writeable:
-            self._put(layer, layer.data)
+            self._put(layer, data)
 
     def show(self, layer: Layer, data: NDArray[Any]) -> None:
         """Show `data`, of shape (S, A, R), in a layer and hold it."""
@@ -45,7 +45,12 @@ class HeldVoxels:
     def release(self, layer: Layer) -> None:
         """Let the voxels of a layer be changed again; a layer that is not held is left alone."""
         if layer in self._data:
-            layer.data = self._forget(layer)
+            layer.data.flags.writeable = self._forget(layer).flags.writeable
+
+    def release_all(self) -> None:
+        """Let the voxels of all layers be changed again."""
+        for layer in list(self._data):
+            self.release(layer)
 
     def forget(self, layer: Layer) -> None:
         """Look no more at a layer that is going away."""

@@ -95,7 +95,7 @@ class Presenter:
         self._arrival.forget()
         self.session.cancel()
         self.session.forget_preview()
-        self.adapter.drop_previews()
+        self.adapter.leave()
 
     def _connect_user(self) -> None:
         dock, session = self._dock, self.session
