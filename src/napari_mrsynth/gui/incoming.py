@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
+from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_from, image_of, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
@@ -24,9 +25,9 @@ Image = Volume | LabelVolume
 
 
 def image_from_layer(layer: Layer, study: Study | None, questions: Questions) -> Image | None:
-    """Return the image behind `layer`, asking for what the layer does not say; see :func:`looking_at`."""
+    """Return the image behind `layer` (see :func:`looking_at`), synthetic also where only voxels tell."""
     look = looking_at(layer, study, questions)
-    return None if look is None else look()
+    return None if look is None else known_again(look(), layer.data)
 
 
 def looking_at(layer: Layer, study: Study | None, questions: Questions) -> Callable[[], Image] | None:
