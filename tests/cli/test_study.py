@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from phantoms import affine_of, brain_study, patient_folder, phantom, save
+import numpy as np
+
+from phantoms import affine_of, brain_study, nifti_file, patient_folder, phantom, save
 
 
 def test_a_patient_is_described_scan_by_scan(mrsynth, patient, tiny):
@@ -53,6 +55,23 @@ def test_an_unknown_contrast_is_called_unknown_in_words(mrsynth, tmp_path):
 def test_nothing_can_be_made_for_a_patient_who_has_everything(mrsynth, tmp_path, tiny):
     folder = patient_folder(tmp_path / "whole", brain_study())
     assert mrsynth("study", folder, "--json").answer["can_make"] == {}
+
+
+def test_nothing_can_be_made_where_no_brain_is_found_and_the_reason_is_said(mrsynth, tmp_path, tiny):
+    noise = np.random.default_rng(0).normal(0, 1, (20, 20, 8)).astype(np.float32)
+    file = nifti_file(tmp_path / "p_T1w.nii.gz", noise, affine_of((20, 20, 8), (1, 1, 1)))
+    answer = mrsynth("study", file, "--json").answer
+    assert answer["can_make"] == {}
+    assert any("No brain was found in T1w" in note and "--mask FILE" in note for note in answer["notes"])
+    ended = mrsynth("synthesize", file, "--want", "FLAIR", "--out", tmp_path, "--json")
+    assert ended.code == 2
+    assert "No brain was found in T1w" in ended.answer["error"]["message"]
+    assert "--mask FILE" in ended.answer["error"]["hint"]
+
+
+def test_in_words_every_note_is_said_once(mrsynth, tmp_path):
+    nifti_file(tmp_path / "p_T1w.nii.gz", phantom().array, phantom().grid.affine.matrix, qform=0, sform=0)
+    assert mrsynth("study", tmp_path).out.count("left and right may be swapped") == 1
 
 
 def test_a_missing_folder_exits_with_2(mrsynth, tmp_path):

@@ -285,7 +285,11 @@ def test_a_synthetic_input_is_told(tmp_path: Path) -> None:
         (("FLAIR",), ("DWI",), {}, "DWI is not in this study. It has T1w"),
         (("SWI",), ("T1w",), {}, "SWI cannot be made by this model: it makes T1w, T1ce, T2w, FLAIR."),
         (("FLAIR",), ("PDw",), {}, "PDw cannot be read by this model"),
-        (("FLAIR",), ("T1w",), {"mask": None}, "This study has no brain mask. Compute one or give one."),
+        (("FLAIR",), ("T1w",), {"mask": None}, "This study has no brain mask. Give one: --mask FILE"),
+        (
+            *(("FLAIR",), ("T1w",), {"mask": None, "notes": ("No brain mask: T1w is a slab.",)}),
+            "No brain mask: T1w is a slab. Give one: --mask FILE",
+        ),
     ],
 )
 @pytest.mark.parametrize("bundle", ["auto", "fake"])

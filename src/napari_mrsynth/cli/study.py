@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_mrsynth.cli._output import Report, left_out, table
+from napari_mrsynth.errors import InputError
 
 if TYPE_CHECKING:
     from napari_mrsynth.imaging import LabelVolume, Volume
@@ -27,6 +29,9 @@ def study(paths: Paths) -> Report:
 
     files = read_patient(*paths)
     makeable = _makeable(files)
+    obstacle = _obstacle(files) if makeable else None
+    if obstacle is not None:
+        makeable, files = {}, replace(files, notes=(*files.notes, obstacle))
     payload = {
         "name": files.name,
         "volumes": [_volume(volume, files.volumes[0]) for volume in files.volumes],
@@ -51,6 +56,19 @@ def _makeable(files: PatientFiles) -> dict[str, str]:
             if contrast not in here and card.explain(inputs, [contrast]) is None:
                 makeable.setdefault(contrast, card.id)
     return makeable
+
+
+def _obstacle(files: PatientFiles) -> str | None:
+    """Return why nothing can be made of a patient's scans together: grids far apart, no brain found."""
+    from napari_mrsynth.preprocess.mask import no_mask
+    from napari_mrsynth.preprocess.study import build_study
+
+    known = [volume for volume in files.volumes if volume.contrast]
+    try:
+        built = build_study(known, name=files.name, mask=files.mask, lesions=files.lesions)
+    except InputError as error:
+        return str(error)
+    return str(no_mask(built)) if built.mask is None else None
 
 
 def _volume(volume: Volume, first: Volume) -> dict[str, Any]:
@@ -104,8 +122,7 @@ def _text(files: PatientFiles, makeable: dict[str, str]) -> str:
     for what, labels in (("lesion labels", files.lesions), ("brain mask", files.mask)):
         if labels is not None:
             lines.append(f"With {what}: {labels.name}")
-    notes = [*files.notes, *(f"{v.name}: {note}" for v in files.volumes for note in v.notes)]
-    lines += [f"Note: {note}" for note in notes]
+    lines += [f"Note: {note}" for note in files.notes]
     lines += left_out(files.skipped)
     lines.append(f"Can be made: {', '.join(makeable) or 'nothing that is missing'}")
     return "\n".join(lines)

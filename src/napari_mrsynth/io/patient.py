@@ -263,8 +263,8 @@ def _add_series(found: _Findings) -> None:
         _add(replace(volume, contrast=None, confidence=0.0), found)
         slices = f"{best.array.shape[2]} slices against {volume.array.shape[2]}"
         found.notes.append(
-            f"“{volume.name}” claims {contrast} too: “{best.name}” was taken ({slices}). To have it instead, say"
-            f" {contrast}={spec_of(volume)}, or remove {contrast} from the table and call this one so"
+            f"“{volume.name}” claims {contrast} too: “{best.name}” was taken ({slices}). To have it instead,"
+            f" say {contrast}={spec_of(volume)}, or remove {contrast} from the table and call this one so"
         )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import GridError, InputError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Member, Study
+from napari_mrsynth.preprocess.mask import GIVE_MASK, no_mask
 
 SAME_SPACING = 0.05
 """Voxel sizes within 5 % of the model's are taken as they are."""
@@ -69,7 +70,7 @@ class WorkingFrame:
             If the study has no mask, or an empty one.
         """
         if study.mask is None:
-            raise InputError("This study has no brain mask.", hint="Compute one or give one.")
+            raise no_mask(study)
         return cls.around(study.grid, study.mask.array, spacing_mm, margin, step)
 
     @classmethod
@@ -78,7 +79,7 @@ class WorkingFrame:
     ) -> WorkingFrame:
         """Lay the frame around a brain mask, shape (i, j, k), on the grid `native` (see :meth:`of`)."""
         if not mask.any():
-            raise InputError("The brain mask is empty.", hint="Compute one or give another.")
+            raise InputError("The brain mask is empty.", hint=GIVE_MASK)
         whole = _at_spacing(native.display, spacing_mm)
         display_mask = np.asarray(native.as_display(mask), dtype=np.float32)
         working_mask = display_mask

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
-from napari_mrsynth.imaging import BrainMask, Grid, LabelVolume, Volume
+from napari_mrsynth.imaging import BrainMask, Grid, LabelVolume, Study, Volume
 from napari_mrsynth.preprocess.pyramid import at_spacing, head_of, largest_piece
 from napari_mrsynth.preprocess.resample import resample
 
@@ -24,6 +24,10 @@ BRAIN_ML = (250.0, 2100.0)
 LEAST_SHOWN = 0.2
 MOST_OF_FIELD = 0.9
 """A brain mask over less of what a scan shows, or more of the field of view, is noted."""
+
+NO_MASK = "No brain mask: "
+"""How a study's note begins that says why no brain was found."""
+GIVE_MASK = "Give one: --mask FILE on the command line, “Use … as the brain mask” in the window."
 
 WORKING_MM = 2.0
 OPENING_MM = 5.0
@@ -67,6 +71,12 @@ def brain_mask(volumes: Sequence[Volume]) -> BrainMask:
         return BrainMask(kept, STRIPPED)
     best = min(volumes, key=_preference)
     return BrainMask(_peel(best), f"computed from {best.contrast or best.name}")
+
+
+def no_mask(study: Study) -> InputError:
+    """Return the error of a study that has no brain mask, with the reason why none was found."""
+    why = [note for note in study.notes if note.startswith(NO_MASK)]
+    return InputError(why[-1] if why else "This study has no brain mask.", hint=GIVE_MASK)
 
 
 def mask_size_note(inside: NDArray[np.bool_], shown: NDArray[np.bool_], grid: Grid) -> tuple[str, ...]:

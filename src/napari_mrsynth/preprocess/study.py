@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import ContrastError, InputError, LabelError
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
-from napari_mrsynth.preprocess.mask import brain_mask, mask_size_note, stripped_support
+from napari_mrsynth.preprocess.mask import NO_MASK, brain_mask, mask_size_note, stripped_support
 from napari_mrsynth.preprocess.members import (
     Step,
     by_contrast,
@@ -291,7 +291,7 @@ def _with_found_mask(study: Study) -> Study:
     try:
         found = brain_mask(whole)
     except InputError as error:
-        return _adding(replace(study, mask=None), (), (f"No brain mask: {error}",))
+        return _adding(replace(study, mask=None), (), (f"{NO_MASK}{error}",))
     step = {"step": "mask", "how": found.how, "voxels": int(found.array.sum())}
     return _adding(replace(study, mask=found), (step,), ())
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_mrsynth.bundles import Bundle, BundleStore
 from napari_mrsynth.errors import BundleError, ContrastError, InputError
 from napari_mrsynth.imaging import Study
+from napari_mrsynth.preprocess.mask import GIVE_MASK, no_mask
 from napari_mrsynth.progress import Stopwatch
 from napari_mrsynth.synthesis import device as devices
 from napari_mrsynth.synthesis.cache import ByteCache
@@ -199,9 +200,9 @@ class Engine:
                 hint="Switch it off to have it made from the others, or do not ask for it.",
             )
         if study.mask is None:
-            raise InputError("This study has no brain mask.", hint="Compute one or give one.")
+            raise no_mask(study)
         if not study.mask.array.any():
-            raise InputError("The brain mask is empty.", hint="Compute one or give another.")
+            raise InputError("The brain mask is empty.", hint=GIVE_MASK)
         if request.bundle == "auto":
             return self.store.get(self.store.default(request.used, request.wanted).id)
         bundle = self.store.get(request.bundle)

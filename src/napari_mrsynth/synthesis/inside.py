@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import BundleError, InputError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Study
+from napari_mrsynth.preprocess.mask import no_mask
 from napari_mrsynth.synthesis.engine import Engine
 from napari_mrsynth.synthesis.job import Job
 from napari_mrsynth.synthesis.request import Request
@@ -134,7 +135,7 @@ def _require_brain(study: Study, display_slice: int) -> None:
 
 def _brain_by_slice(study: Study) -> NDArray[np.integer]:
     if study.mask is None:
-        raise InputError("This study has no brain mask.", hint="Compute one or give one.")
+        raise no_mask(study)
     counts: NDArray[np.integer] = np.count_nonzero(study.grid.as_display(study.mask.array), axis=(1, 2))
     return counts
 
