@@ -281,6 +281,17 @@ def test_unsaved_results_are_not_dropped_without_asking(dock, answers):
     assert dock.session.study is None
 
 
+def test_removing_the_last_scan_asks_about_unsaved_results_too(make, answers):
+    dock = make(("T1w", "T2w"))
+    dock.load.folder_asked.emit()
+    dock.table.removal_asked.emit("T2w")
+    dock.run.run.click()
+    answers.yes = False
+    dock.table.removal_asked.emit("T1w")
+    assert "has not been saved" in answers.asked[-1]
+    assert dock.session.study is not None
+
+
 def test_the_view_buttons_turn_the_camera_and_follow_it(dock, viewer):
     dock.view.planes[scene.Plane.SAGITTAL].click()
     assert scene.plane_of(viewer) is scene.Plane.SAGITTAL

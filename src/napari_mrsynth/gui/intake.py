@@ -64,6 +64,14 @@ class Intake:
         if self._may_drop_results():
             self._session.close()
 
+    def remove(self, contrast: str) -> None:
+        """Take a contrast out of the study; the last one is the patient, who is closed as ever."""
+        study = self._session.study
+        if study is not None and study.contrasts == (contrast,):
+            self.close()
+        else:
+            self._session.remove(contrast)
+
     @property
     def scans(self) -> list[str]:
         """The names of the layers that can be added to the study."""

@@ -111,7 +111,7 @@ class Presenter:
             (dock.table.align_asked, lambda contrast: session.align([contrast])),
             (dock.table.undo_asked, session.undo_alignment),
             (dock.table.reference_asked, session.refer_to),
-            (dock.table.removal_asked, session.remove),
+            (dock.table.removal_asked, self._intake.remove),
             (dock.table.layer_asked, self._show_layer),
             (dock.make.ticked, self._want),
             (dock.model.model_chosen, self._use_model),
