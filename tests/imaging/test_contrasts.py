@@ -49,6 +49,8 @@ NAMES = {
     "T1 GRE": "T1w",
     "AX POST CONTRAST": "T1ce",
     "C_T1": "T1w",
+    "Bild T1 größe": "T1w",
+    "Bild T1 gro\u0308ße": "T1w",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from enum import Enum
 
@@ -59,10 +60,10 @@ def words_of(text: str) -> list[str]:
     session and run (BIDS) are left out, and so are ``post`` and ``pre`` with the event that they refer to:
     ``post op``, ``pre RT``.
     """
-    text = text.lower()
+    text = unicodedata.normalize("NFC", text).lower()
     for pattern, instead in _REWRITTEN:
         text = pattern.sub(instead, text)
-    words = [word for word in re.split(r"[^a-z0-9]+", text) if word]
+    words = [word for word in re.split(r"[\W_]+", text) if word]
     dated = {i for i, word in enumerate(words[:-1]) if word in ("post", "pre") and words[i + 1] in _EVENTS}
     return [word for i, word in enumerate(words) if i not in dated and i - 1 not in dated]
 
