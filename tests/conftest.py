@@ -16,6 +16,14 @@ sys.path.insert(0, str(Path(__file__).parent))  # so that tests can say: from ph
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+@pytest.fixture(autouse=True)
+def _no_known_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test called synthetic may be real in another: phantoms are alike."""
+    from napari_mrsynth.imaging import known_voxels
+
+    monkeypatch.setattr(known_voxels, "_records", {})
+
+
 def _real_scans() -> Path | None:
     named = os.environ.get("MRSYNTH_DATA")
     folder = Path(named) if named else CHECKOUT.parent / "shared" / "data"

@@ -14,12 +14,14 @@ from napari.layers import Labels, Layer, _layer_actions
 
 from bad.models import tiny_model
 from napari_mrsynth.cli import main
-from napari_mrsynth.gui import known_voxels
 from napari_mrsynth.gui.layer_data import Tag, layer_tuple
 from napari_mrsynth.gui.marking import watch
 from napari_mrsynth.gui.writers import write_image, write_labels, write_layers
-from napari_mrsynth.imaging import LabelVolume, Source
-from napari_mrsynth.io import read_image, write_volume
+from napari_mrsynth.imaging import LabelVolume, Source, Volume, known_voxels
+from napari_mrsynth.io import read_image, read_patient, write_volume
+from napari_mrsynth.preprocess.study import build_study
+from napari_mrsynth.progress import ended
+from napari_mrsynth.synthesis import Engine, Request
 from phantoms import brain_study, patient_folder
 
 PROVENANCE = {"bundle": {"id": "m", "weights_sha256": "ab"}, "inputs": {}}
@@ -55,6 +57,35 @@ def test_every_image_the_command_line_writes_is_marked(patient, tmp_path):
     assert len(written) == 3
     assert [path.name for path in written if not is_marked(path)] == []
     assert all("desc-synthetic" in path.name for path in written)
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        lambda made: Volume(made.array, made.grid),
+        lambda made: Volume(np.array(made.array), made.grid, "mine", contrast="FLAIR"),
+        lambda made: replace(made, source=Source()),
+        lambda made: LabelVolume(made.array.astype(np.int16), made.grid),
+    ],
+    ids=["array", "copy", "without its source", "cut to labels"],
+)
+def test_a_script_cannot_write_what_the_engine_made_as_if_it_were_real(patient, tmp_path, taken):
+    volumes = read_patient(patient).volumes
+    made = ended(Engine().run(build_study(volumes, name="p"), Request(("FLAIR",), ("T1w", "T2w")))).outputs[
+        "FLAIR"
+    ]
+    written = write_volume(tmp_path / "mine.nii.gz", taken(made))
+    assert is_marked(written)
+    again = read_image(written)
+    known_voxels._records.clear()
+    assert again.is_synthetic
+
+
+def test_a_real_scan_written_after_a_synthesis_stays_real(patient, tmp_path):
+    volumes = read_patient(patient).volumes
+    ended(Engine().run(build_study(volumes, name="p"), Request(("FLAIR",), ("T1w", "T2w"))))
+    written = write_volume(tmp_path / "T1.nii.gz", volumes[0])
+    assert not bytes(nib.load(written).header["descrip"]).startswith(b"SYNTHETIC")
 
 
 def test_the_sidecar_says_by_what_from_what_and_how(patient, tmp_path):

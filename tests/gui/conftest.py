@@ -30,14 +30,6 @@ def _default_preferences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presenter, "preferences", Preferences)
 
 
-@pytest.fixture(autouse=True)
-def _no_known_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test called synthetic may be real in another: phantoms are alike."""
-    from napari_mrsynth.gui import known_voxels
-
-    monkeypatch.setattr(known_voxels, "_records", {})
-
-
 @pytest.fixture
 def viewer() -> object:
     """A viewer without a window."""

@@ -18,6 +18,7 @@ from napari_mrsynth.generation.painted import Painted
 from napari_mrsynth.generation.provenance import difference_record, provenance
 from napari_mrsynth.generation.result import Generated
 from napari_mrsynth.imaging import LabelVolume, Source, Volume
+from napari_mrsynth.imaging.known_voxels import remembered
 from napari_mrsynth.progress import Stopwatch
 from napari_mrsynth.synthesis.device import choose
 from napari_mrsynth.synthesis.result import Step
@@ -357,7 +358,9 @@ def _volume(
     array[~anatomy.brain.array] = 0
     header = anatomy.scan.source.header if anatomy.scan is not None else None
     source = Source(format="synthetic", header=header, synthetic=record)
-    return Volume(array, anatomy.grid, name=f"{contrast} ({what})", source=source, contrast=contrast)
+    return remembered(
+        Volume(array, anatomy.grid, name=f"{contrast} ({what})", source=source, contrast=contrast)
+    )
 
 
 def _difference(made: Volume, twin: Volume, contrast: str) -> Volume:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
-from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_from, image_of, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
+from napari_mrsynth.imaging.known_voxels import known_again
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 

@@ -8,8 +8,9 @@ from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from napari.layers import Image, Labels
 
-from napari_mrsynth.gui import known_voxels, scene
+from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.layer_data import MADE_BY_MODEL, Tag
+from napari_mrsynth.imaging import known_voxels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

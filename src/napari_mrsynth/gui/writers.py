@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from napari_mrsynth.errors import OutputError
-from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_from, source_of
 from napari_mrsynth.gui.layer_space import grid_of
+from napari_mrsynth.imaging.known_voxels import known_again
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import FormatError, OutputError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Volume
+from napari_mrsynth.imaging.known_voxels import known_again
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.io.checks import as_labels
 from napari_mrsynth.io.nifti import decode_description, spatial_unit_in_mm
@@ -62,7 +63,8 @@ def write_volume(
     written as the float32 it was read as), labels get the smallest integer type, synthetic scans float32.
 
     A volume whose source is synthetic, or that comes with a `provenance`, is always marked: the header's text
-    begins with ``SYNTHETIC`` and a JSON sidecar says how it was made.
+    begins with ``SYNTHETIC`` and a JSON sidecar says how it was made. So is one whose voxels a model made in
+    this process, although it lost its source (:mod:`napari_mrsynth.imaging.known_voxels`).
 
     Parameters
     ----------
@@ -86,6 +88,7 @@ def write_volume(
         the disk refuses.
     """
     target = _target(Path(path).expanduser())
+    volume = known_again(volume, volume.display)
     made = _provenance(volume, provenance)
     what = getattr(volume, "contrast", None) or volume.name or "volume"
     image = _nifti(volume, None if made is None else description(what, made))

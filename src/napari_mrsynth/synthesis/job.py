@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.imaging import LabelVolume, Source, Study, Volume
+from napari_mrsynth.imaging.known_voxels import remembered
 from napari_mrsynth.synthesis.cache import ByteCache
 from napari_mrsynth.synthesis.inputs import FramedInput, Framing, frame_input
 from napari_mrsynth.synthesis.provenance import provenance
@@ -125,13 +126,9 @@ class Job:
         array = self.framing.frame.bring_back(self._in_units(self._made.pop(contrast)))
         self._clear_outside(array)
         reference = self.study.members[self.study.reference].native
-        return Volume(
-            array,
-            self.study.grid,
-            name=f"{contrast} (synthetic)",
-            source=Source(format="synthetic", header=reference.source.header, synthetic=notes),
-            contrast=contrast,
-        )
+        source = Source(format="synthetic", header=reference.source.header, synthetic=notes)
+        name = f"{contrast} (synthetic)"
+        return remembered(Volume(array, self.study.grid, name, source, contrast=contrast))
 
     def finish_sources(self) -> LabelVolume | None:
         """Return the source map on the study's native grid, or None where it was not asked for."""

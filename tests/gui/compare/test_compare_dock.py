@@ -17,12 +17,12 @@ from napari_mrsynth.errors import GridError
 from napari_mrsynth.evaluation import METRICS
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.words import shown
-from napari_mrsynth.gui import known_voxels, scene
+from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.compare.dock import CompareDock
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.gui.writers import write_image
-from napari_mrsynth.imaging import Grid, Source
+from napari_mrsynth.imaging import Grid, Source, known_voxels
 from napari_mrsynth.io import read_image, write_volume
 from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.session.job import ImmediateExecutor

@@ -9,11 +9,11 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_mrsynth.gui import marking
-from napari_mrsynth.gui.known_voxels import known_again
 from napari_mrsynth.gui.layer_data import Tag, image_of
 from napari_mrsynth.gui.layer_space import grid_of
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
+from napari_mrsynth.imaging.known_voxels import known_again
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
 if TYPE_CHECKING:

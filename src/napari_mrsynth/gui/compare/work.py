@@ -16,9 +16,9 @@ from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.pairing import Pair
 from napari_mrsynth.evaluation.places import Place, joint_histogram, slice_errors, worst_places
 from napari_mrsynth.evaluation.regions import box_of
-from napari_mrsynth.gui import known_voxels
 from napari_mrsynth.gui.compare.common_grid import mask_on, moving_note, pair_on, require_meeting
 from napari_mrsynth.gui.layer_data import limits
+from napari_mrsynth.imaging import known_voxels
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.progress import Progress
 

@@ -1,10 +1,10 @@
 """Voxels that a model made, known again where their record is lost: copied, stacked, split, put elsewhere.
 
-A layer's mark is in its metadata, which not everything in a viewer keeps. Every slice of a synthetic layer,
-along each of its axes, therefore leaves a digest of a lattice of its voxels: of their values in order of
-size, so that a slice is known again however it is turned or mirrored. The values without their fractions
-leave one too: that is what napari makes labels of. Arithmetic, resampling and cutting along several axes make
-other voxels of them.
+The mark of a layer is in its metadata, that of a volume in its source; not all that handles arrays keeps
+them. Every slice of a synthetic image, along each of its axes, therefore leaves a digest of a lattice of its
+voxels: of their values in order of size, so that a slice is known again however it is turned or mirrored. The
+values without their fractions leave one too: that is what napari makes labels of. Arithmetic, resampling and
+cutting along several axes make other voxels of them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ LATTICE = 16
 FEWEST = 16
 """A slice with fewer different values in it than this says nothing."""
 
+MOST = 200_000
+"""Digests that are kept, of about 150 images; the oldest go first."""
+
 _records: dict[bytes, Mapping[str, Any]] = {}
 
 
@@ -40,7 +43,7 @@ def remember(data: Any, record: Mapping[str, Any]) -> None:
     Parameters
     ----------
     data : ndarray, shape (..., S, A, R)
-        A synthetic layer's; anything that is no array in memory is left alone.
+        A synthetic image's, in display order; anything that is no array in memory is left alone.
     record : mapping
         How they were made.
     """
@@ -49,6 +52,8 @@ def remember(data: Any, record: Mapping[str, Any]) -> None:
     for sides, values in _slices(data):
         for digest in _digests(sides, values), _digests(sides, np.trunc(values)):
             _records.update(dict.fromkeys(digest, record))
+    while len(_records) > MOST:
+        del _records[next(iter(_records))]
 
 
 def record_of(data: Any) -> Mapping[str, Any] | None:
@@ -66,12 +71,19 @@ def known_again(image: Found, data: Any) -> Found:
     ----------
     image : Volume or LabelVolume
     data : ndarray, shape (..., S, A, R)
-        Its voxels as a layer holds them.
+        Its voxels in display order, as a layer holds them.
     """
     record = None if image.source.synthetic is not None else record_of(data)
     if record is None:
         return image
     return replace(image, source=replace(image.source, format="synthetic", synthetic=record))
+
+
+def remembered(image: Found) -> Found:
+    """Know a synthetic image's voxels from now on; return the image."""
+    if image.source.synthetic is not None:
+        remember(image.display, image.source.synthetic)
+    return image
 
 
 def _slices(data: Any) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
