@@ -217,6 +217,13 @@ def test_a_bids_sidecar_tells_contrast_and_agent(tmp_path):
     assert found == {"sub-01_run-1_MR": "FLAIR", "sub-01_T1w": "T1ce", "sub-01_acq-b_MR": "T2w"}
 
 
+def test_a_name_and_a_sidecar_that_contradict_each_other_are_doubted(tmp_path):
+    save(scan(), tmp_path / "p_T1_pre_gd.nii.gz")
+    (tmp_path / "p_T1_pre_gd.json").write_text(json.dumps({"ContrastBolusIngredient": "GADOLINIUM"}))
+    (volume,) = read_patient(tmp_path).volumes
+    assert (volume.contrast, volume.confidence) == ("T1w", 0.6)
+
+
 def test_a_folder_named_like_a_contrast_names_its_scan(tmp_path):
     folder(tmp_path, {"T1/image.nii.gz": "T1w", "FLAIR/image.nii.gz": "FLAIR"})
     assert {volume.contrast for volume in read_patient(tmp_path).volumes} == {"T1w", "FLAIR"}

@@ -149,8 +149,11 @@ def _guess(path: Path) -> Guess:
     sidecar = provenance.read_sidecar(path)
     acquired = sequence.from_bids(sidecar)
     if named.contrast is not None:
-        if named.contrast == "T1w" and acquired.agent and not says_unenhanced(stem_of(path)):
-            return Guess("T1ce", 0.9, f"contrast agent {acquired.agent} in the sidecar")
+        if named.contrast == "T1w" and acquired.agent:
+            reason = f"contrast agent {acquired.agent} in the sidecar"
+            if says_unenhanced(stem_of(path)):
+                return Guess("T1w", 0.6, f"{named.reason}, before the {reason}")
+            return Guess("T1ce", 0.9, reason)
         return named
     measured = sequence.guess(acquired)
     if measured.contrast is not None:
