@@ -45,6 +45,14 @@ def test_a_study_becomes_one_layer_per_contrast_and_one_of_lesions(adapter):
     assert all(str(unit) == "millimeter" for unit in adapter.layer_of("T1w").units)
 
 
+def test_hidden_scans_have_a_picture_in_the_list_of_layers(adapter):
+    adapter.show_study(brain_study(("T1w", "T2w", "FLAIR")))
+    hidden = [layer for layer in adapter.viewer.layers if not layer.visible]
+    assert len(hidden) == 2
+    for layer in hidden:
+        assert np.count_nonzero(layer.thumbnail[..., 0] > 50) > layer.thumbnail[..., 0].size // 4
+
+
 def test_every_side_of_the_patient_is_where_the_layer_says(adapter):
     study = brain_study(("T1w",), codes="LPS", noise=0)
     adapter.show_study(study)

@@ -14,6 +14,7 @@ from napari_mrsynth.gui import garbage, marking, scene
 from napari_mrsynth.gui.held_voxels import HeldVoxels, read_only
 from napari_mrsynth.gui.layer_data import Tag, edited, layer_tuple, limits, placed, scan_name
 from napari_mrsynth.gui.linking import link_limits, proportion
+from napari_mrsynth.gui.widgets.thumbnail import layer_thumbnail
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 from napari_mrsynth.session.rows import in_field_order
@@ -285,6 +286,8 @@ class ViewerAdapter:
         data, attributes, _ = layer_tuple(volume, name=name)
         if layer is None:
             layer = self._add_image(read_only(data), visible=visible, **attributes)
+            if not visible:
+                layer.thumbnail = layer_thumbnail(volume, layer.thumbnail.shape[0])
         elif not self._shows(layer, volume):
             self._held.show(layer, data)
             layer.scale, layer.translate = attributes["scale"], attributes["translate"]

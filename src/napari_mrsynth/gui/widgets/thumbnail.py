@@ -26,6 +26,23 @@ def thumbnail(volume: Volume, size: int) -> QPixmap:
     return QPixmap.fromImage(shown)
 
 
+def layer_thumbnail(volume: Volume, size: int) -> NDArray[np.uint8]:
+    """Return the same slice for napari's list of layers, at most (size, size, 4).
+
+    napari draws one for a layer when it is first seen; that of a hidden layer stays black.
+    """
+    grey = middle_slice(volume)
+    _, along_a, along_r = volume.grid.display.spacing
+    sides = np.array(grey.shape) * (along_a, along_r)
+    pixels = np.maximum(1, np.rint(size * sides / sides.max())).astype(int)
+    rows, columns = (
+        np.minimum((np.arange(count) + 0.5) * side / count, side - 1).astype(int)
+        for count, side in zip(pixels, grey.shape, strict=True)
+    )
+    small = grey[rows[:, None], columns]
+    return np.stack([small, small, small, np.full_like(small, 255)], axis=-1)
+
+
 def _cropped(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the part of `plane` that holds something, or all of an empty one."""
     inside = plane > 0.05 * plane.max()
