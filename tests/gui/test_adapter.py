@@ -121,6 +121,19 @@ def test_each_patient_of_a_name_has_the_lesions_of_its_own(adapter):
     np.testing.assert_array_equal(lesions.data, other.lesions.display)
 
 
+def test_lesions_that_were_painted_on_stay_hidden_with_the_user(adapter):
+    study = brain_study(("T1w",), lesion=True)
+    as_read = study.lesions.array.copy()
+    adapter.show_study(study, patient=1)
+    [layer] = [layer for layer in adapter.viewer.layers if layer.name == "lesions"]
+    layer.data_setitem((np.array([2]), np.array([2]), np.array([2])), 1)
+    np.testing.assert_array_equal(study.lesions.array, as_read)
+    adapter.show_study(brain_study(("T1w",), lesion=True), patient=2)
+    assert names(adapter) == {"T1w", "lesions", "lesions, edited"}
+    assert not layer.visible
+    assert layer.data[2, 2, 2] == 1
+
+
 def test_a_layer_of_the_user_is_hidden_under_another_patient(adapter):
     study = brain_study(("T1w",))
     data, attributes, _ = layer_tuple(study.volume("T1w"), name="mine")

@@ -57,6 +57,7 @@ class ViewerAdapter:
         self._given_names: WeakKeyDictionary[Layer, str] = WeakKeyDictionary()
         self._held = HeldVoxels(self._let_go)
         self._lesions: Layer | None = None
+        self._lesions_as_read: Any = None
         self._source_map: Layer | None = None
         self._links: dict[str, Callable[[], None]] = {}
         self._lent: list[tuple[Any, Layer]] = []
@@ -152,7 +153,8 @@ class ViewerAdapter:
         self._scans.clear()
         self._results.clear()
         self._edited.clear()
-        self._lesions = self._source_map = None
+        self._keep_painted_lesions()
+        self._lesions = self._source_map = self._lesions_as_read = None
         for layer in list(self._own):
             self._drop(layer)
             yield
@@ -239,6 +241,15 @@ class ViewerAdapter:
             if layer not in self._own:
                 layer.visible = False
 
+    def _keep_painted_lesions(self) -> None:
+        """Leave the lesions' layer to the user, hidden, where somebody has painted on it."""
+        layer = self._lesions
+        if layer is None or layer not in self._own or np.array_equal(layer.data, self._lesions_as_read):
+            return
+        self._own.discard(layer)
+        layer.visible = False
+        self._name(layer, f"{layer.name}, edited")
+
     def _let_go(self, layer: Layer) -> None:
         """Leave a layer that was given other voxels to the user, and say in its record that it was."""
         for shown in (self._scans, self._results):
@@ -315,7 +326,10 @@ class ViewerAdapter:
         if study.lesions is None or self._lesions is not None:
             return
         data, attributes, _ = layer_tuple(study.lesions, name="lesions")
-        self._lesions = self._adopt(Labels(data, **attributes))
+        self._lesions = self._adopt(
+            Labels(data.copy(), **attributes)
+        )  # whoever paints there changes no study
+        self._lesions_as_read = data
 
     def _show_source_map(self, source_map: LabelVolume) -> None:
         data, attributes, _ = layer_tuple(source_map, name="source map (synthetic)")
