@@ -103,6 +103,7 @@ class Pair:
             matched are not above 0.
         """
         from napari_mrsynth.preprocess.mask import brain_mask
+        from napari_mrsynth.preprocess.resample import is_exact
 
         _refuse_labels(pred, truth)
         for what, image in (("prediction", pred), ("truth", truth)):
@@ -114,8 +115,9 @@ class Pair:
         if reason is not None:
             real, field = _moved(truth, pred.grid)
             share = np.count_nonzero(field) / field.size
+            moved = "its voxels were copied" if is_exact(truth.grid, pred.grid) else "it was interpolated"
             notes.append(
-                f"The truth lies on another grid ({reason}): it was interpolated onto the prediction's"
+                f"The truth lies on another grid ({reason}): {moved} onto the prediction's"
                 + ("." if share == 1 else f", {share:.0%} of which it covers; only these voxels are scored.")
             )
         if mask is None:
