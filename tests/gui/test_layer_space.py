@@ -9,8 +9,9 @@ from napari.layers import Image, Labels
 
 from napari_mrsynth.errors import GridError
 from napari_mrsynth.gui.compare.candidates import label_volume_of, volume_of
+from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.gui.writers import write_image
-from phantoms import rotation
+from phantoms import affine_of, phantom, rotation
 
 VOXELS = np.random.default_rng(0).uniform(10, 99, (8, 9, 10)).astype(np.float32)
 CORNERS = np.array(list(np.ndindex(2, 2, 2))) * (np.array(VOXELS.shape) - 1)
@@ -66,3 +67,21 @@ def test_units_that_are_no_lengths_are_refused(tmp_path):
     data, meta, _ = layer.as_layer_data_tuple()
     with pytest.raises(GridError, match="no length"):
         write_image(str(tmp_path / "saved.nii.gz"), data, meta)
+
+
+@pytest.mark.parametrize("codes", ["LPS", "RAS", "PIR"])
+@pytest.mark.parametrize("tilt_deg", [(0, 0, 0), (8, -5, 12)], ids=["straight", "oblique"])
+def test_a_scan_that_was_moved_in_the_viewer_is_moved_by_as_much(tmp_path, codes, tilt_deg):
+    scan = phantom((9, 10, 8), affine_of((9, 10, 8), (3.0, 4.0, 5.0), codes, tilt_deg), noise=0.1)
+    data, attributes, _ = layer_tuple(scan, name="T1w")
+    layer = Image(data, **attributes)
+    assert volume_of(layer).grid is scan.grid
+    layer.translate = np.add(layer.translate, (6, -4, 2))  # S, A, R
+    moved = volume_of(layer)
+    expected = np.add(scan.grid.affine.apply(CORNERS), (2, -4, 6))
+    np.testing.assert_allclose(moved.grid.affine.apply(CORNERS), expected, atol=1e-9)
+    np.testing.assert_array_equal(moved.array, scan.array)
+    assert any("moved in the viewer" in note for note in moved.notes)
+    data, meta, _ = layer.as_layer_data_tuple()
+    [path] = write_image(str(tmp_path / "saved.nii.gz"), data, meta)
+    np.testing.assert_allclose(nib.affines.apply_affine(nib.load(path).affine, CORNERS), expected, atol=1e-4)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
-from napari_mrsynth.gui.layer_data import Tag, image_from, image_of, placed_by_user
+from napari_mrsynth.gui.layer_data import Tag, attributes_of, image_from, image_of, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.known_voxels import known_again
@@ -49,7 +49,7 @@ def looking_at(layer: Layer, study: Study | None, questions: Questions) -> Calla
     """
     tag = Tag.of(layer.metadata)
     if tag is not None and image_of(layer) is not None:
-        return lambda: _guessed(image_from(tag, layer.data, layer.name))
+        return lambda: _guessed(image_from(tag, layer.data, attributes_of(layer)))
     shape = tuple(int(n) for n in layer.data.shape)
     same: Grid | None = study.grid if study is not None and shape == study.grid.display.shape else None
     answer = questions.placement(

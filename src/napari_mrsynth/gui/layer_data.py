@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mrsynth.gui.layer_space import grid_of
 from napari_mrsynth.imaging.contrasts import guess_from_name
-from napari_mrsynth.imaging.geometry import DISPLAY_AXES, Grid
+from napari_mrsynth.imaging.geometry import DISPLAY_AXES, Affine, Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
 
 if TYPE_CHECKING:
@@ -147,20 +148,41 @@ def limits(array: NDArray[Any]) -> dict[str, tuple[float, float]]:
 
 
 def image_of(layer: Layer) -> Volume | LabelVolume | None:
-    """Return the image behind a layer of ours, with the layer's voxels; None for any other layer."""
+    """Return the image behind a layer of ours, where it is shown; None for any other layer."""
     tag = Tag.of(layer.metadata)
     if tag is None or tag.kind == "preview":
         return None
-    return image_from(tag, layer.data, layer.name)
+    return image_from(tag, layer.data, attributes_of(layer))
 
 
-def image_from(tag: Tag, data: Any, name: str) -> Volume | LabelVolume:
-    """Rebuild the image from a layer's tag, its (S, A, R) voxels and its name."""
+def image_from(tag: Tag, data: Any, attributes: Mapping[str, Any]) -> Volume | LabelVolume:
+    """Rebuild the image from a layer's tag, its (S, A, R) voxels and its attributes: name and place."""
+    name, grid = str(attributes.get("name", "")), _moved(tag.grid, attributes)
+    notes = tag.notes if grid is tag.grid else (*tag.notes, f"{name} lies where it was moved in the viewer.")
     array = tag.grid.from_display(np.asarray(data))
     source = source_of(tag)
     if tag.kind in ("labels", "source map"):
-        return LabelVolume(array, tag.grid, name, source, tag.notes, labels=dict(tag.labels or {}))
-    return Volume(array, tag.grid, name, source, tag.notes, contrast=tag.contrast, confidence=tag.confidence)
+        return LabelVolume(array, grid, name, source, notes, labels=dict(tag.labels or {}))
+    return Volume(array, grid, name, source, notes, contrast=tag.contrast, confidence=tag.confidence)
+
+
+def attributes_of(layer: Layer) -> dict[str, Any]:
+    """Return a layer's name and place as :func:`image_from` takes them."""
+    place = {key: getattr(layer, key) for key in ("scale", "translate", "rotate", "shear", "units")}
+    return {"name": layer.name, "affine": layer.affine.affine_matrix, **place}
+
+
+def _moved(grid: Grid, attributes: Mapping[str, Any]) -> Grid:
+    """Return the grid that a layer of `grid` has where the viewer shows it; the very same if nobody moved it.
+
+    Layers show the axes of an oblique grid as if they were straight, so what counts is how the layer was
+    moved from where it was put, and the grid is moved by the same.
+    """
+    shape = grid.display.shape
+    put, shown = (grid_of(shape, place).affine for place in (placed(grid), attributes))
+    if np.allclose(put.matrix, shown.matrix, atol=1e-3):
+        return grid
+    return Grid(grid.shape, Affine(shown.matrix @ put.inverse @ grid.affine.matrix))
 
 
 def source_of(tag: Tag) -> Source:

@@ -49,7 +49,7 @@ def _as_tagged(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | 
     name = str(meta.get("name", ""))
     tag = Tag.of(meta.get("metadata", {}))
     if tag is not None and np.shape(data) == tag.grid.display.shape:
-        return image_from(tag, data, name)
+        return image_from(tag, data, meta)
     array = np.asarray(data)
     if array.ndim != 3:
         raise OutputError(
