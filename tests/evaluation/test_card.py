@@ -88,7 +88,7 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
 
 def test_a_patient_saved_anew_is_still_the_one_the_model_was_trained_on(bundle, patients, tmp_path, capsys):
     study = brain_study(("T1w", "FLAIR"), shape=(16, 18, 14), spacing=(10,) * 3, codes="RAS", scale=90.0)
-    subjects = [{"id": "someone", "sha256": "0", **record_of(study, 10.0)}]
+    subjects = [{"id": "someone", "sha256": "0", **record_of(study, bundle.card.spacing_mm)}]
     bundle = save_bundle(bundle.folder, replace(bundle.card, training={"subjects": subjects}), bundle.state())
     code, found = card_of(bundle, patients, tmp_path, capsys)
     assert code == 2
