@@ -86,6 +86,12 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
     assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
 
 
+def test_a_patients_own_folder_is_called_by_its_name(bundle, patients, tmp_path, capsys):
+    code, found = card_of(bundle, patients / "p2", tmp_path, capsys)
+    assert code == 0
+    assert found["patients"] == ["p2"]
+
+
 def test_a_patient_saved_anew_is_still_the_one_the_model_was_trained_on(bundle, patients, tmp_path, capsys):
     study = brain_study(("T1w", "FLAIR"), shape=(16, 18, 14), spacing=(10,) * 3, codes="RAS", scale=90.0)
     subjects = [{"id": "someone", "sha256": "0", **record_of(study, bundle.card.spacing_mm)}]

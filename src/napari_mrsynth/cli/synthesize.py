@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 
 AUTO = "auto"
-SOURCE_MAP = "sourcemap"
 DOUBTFUL = 0.8
 """A contrast that was guessed less surely than this is said when it is used."""
 
@@ -117,7 +116,7 @@ def synthesize(
     ] = False,
 ) -> Report:
     """Make the wanted contrasts and write each as NIfTI with its provenance beside it."""
-    from napari_mrsynth.io import derivative_name
+    from napari_mrsynth.io.naming import SOURCE_MAP, derivative_name
 
     began = time.perf_counter()
     task = prepared(
@@ -267,7 +266,8 @@ def _tell_motions(study: Study) -> None:
 
 
 def _write(result: Result, study: Study, folder: Path) -> list[dict[str, object]]:
-    from napari_mrsynth.io import derivative_name, write_volume
+    from napari_mrsynth.io import write_volume
+    from napari_mrsynth.io.naming import SOURCE_MAP, derivative_name
 
     outputs: list[dict[str, object]] = []
     for contrast, volume in result.outputs.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
-from napari_mrsynth.gui.layer_data import Tag, attributes_of, image_from, image_of, placed_by_user
+from napari_mrsynth.gui.layer_data import Tag, attributes_of, image_from, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.known_voxels import known_again
@@ -48,7 +48,7 @@ def looking_at(layer: Layer, study: Study | None, questions: Questions) -> Calla
         are of another shape by then. None when the user thought better of it.
     """
     tag = Tag.of(layer.metadata)
-    if tag is not None and image_of(layer) is not None:
+    if tag is not None and tag.kind != "preview":
         return lambda: _guessed(image_from(tag, layer.data, attributes_of(layer)))
     shape = tuple(int(n) for n in layer.data.shape)
     same: Grid | None = study.grid if study is not None and shape == study.grid.display.shape else None

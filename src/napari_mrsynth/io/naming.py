@@ -15,6 +15,9 @@ from napari_mrsynth.imaging import contrasts
 EXTENSIONS = (".nii.gz", ".nii", ".mgz", ".mgh", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm")
 """What :func:`napari_mrsynth.io.read_image` opens, longest first."""
 
+SOURCE_MAP = "sourcemap"
+"""What the map of which scan each voxel came from is called where contrasts are."""
+
 _MASK_WORDS = frozenset({"mask", "brainmask"})
 _BRAIN_WORDS = frozenset({"brain", "brainmask", "bet", "skullstrip"})
 _LESION_WORDS = frozenset(
@@ -22,7 +25,7 @@ _LESION_WORDS = frozenset(
     | {"groundtruth", "annotation", "tumor", "tumour"}
 )
 _OTHER_WORDS = frozenset(
-    {"dseg", "probseg", "aseg", "aparc", "synthseg", "tissue", "tissues", "wmparc", "sourcemap"}
+    {"dseg", "probseg", "aseg", "aparc", "synthseg", "tissue", "tissues", "wmparc", SOURCE_MAP}
 )
 
 BRATS_2021 = {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mrsynth.errors import OutputError
+from napari_mrsynth.io.naming import SOURCE_MAP
 from napari_mrsynth.progress import Progress, Stopwatch
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.status import State, Status
@@ -14,9 +15,6 @@ from napari_mrsynth.session.status import State, Status
 if TYPE_CHECKING:
     from napari_mrsynth.imaging.volume import LabelVolume, Volume
     from napari_mrsynth.synthesis import Result
-
-SOURCE_MAP = "sourcemap"
-"""What the map of which scan each voxel came from is called among the contrasts that are saved."""
 
 
 def targets(parts: Parts, patient: str, result: Result, folder: Path) -> dict[str, Path]:

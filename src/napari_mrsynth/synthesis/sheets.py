@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.imaging import Affine, Grid, Source, Volume
-from napari_mrsynth.io import derivative_name
+from napari_mrsynth.io.naming import SOURCE_MAP, derivative_name
 from napari_mrsynth.synthesis.inside import Inside
 
 
@@ -46,7 +46,7 @@ class Sheet:
 
     def file_name(self, patient: str, display_slice: int) -> str:
         """Return its file's name: ``sub-01_desc-syntheticalone70_FLAIR.nii.gz``."""
-        what = self.contrast or {"fused": "latent", "sources": "sourcemap"}[self.kind]
+        what = self.contrast or {"fused": "latent", "sources": SOURCE_MAP}[self.kind]
         given = derivative_name(patient, what)
         return given.replace("desc-synthetic", f"desc-synthetic{self.kind}{display_slice}", 1)
 

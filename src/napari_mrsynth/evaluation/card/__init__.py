@@ -1,6 +1,14 @@
 """A model measured on patients it has not seen: every subset of inputs, beside a plain baseline."""
 
-from napari_mrsynth.evaluation.card.measure import BASELINE, HINDSIGHT, MODEL, Row, measuring, patients_below
+from napari_mrsynth.evaluation.card.measure import (
+    BASELINE,
+    HINDSIGHT,
+    MODEL,
+    Row,
+    measuring,
+    name_below,
+    patients_below,
+)
 from napari_mrsynth.evaluation.card.report import figures_of, write_card_report
 from napari_mrsynth.evaluation.card.significance import Difference, differences, holm
 
@@ -14,6 +22,7 @@ __all__ = [
     "figures_of",
     "holm",
     "measuring",
+    "name_below",
     "patients_below",
     "write_card_report",
 ]

@@ -69,6 +69,11 @@ def patients_below(root: Path) -> list[Path]:
     return tops
 
 
+def name_below(root: Path, folder: Path) -> str:
+    """Return what a patient's folder is called below `root`; its own name where it is the root itself."""
+    return folder.relative_to(root).as_posix() if folder != root else folder.name
+
+
 def measuring(
     engine: Engine, bundle: Bundle, folders: Sequence[Path], *, root: Path, training_error: bool = False
 ) -> Generator[Progress, None, tuple[list[Row], list[tuple[str, str]]]]:
@@ -103,7 +108,7 @@ def measuring(
     """
     card = bundle.card
     _require_synthesiser(card)
-    names = {folder: folder.relative_to(root).as_posix() or folder.name for folder in folders}
+    names = {folder: name_below(root, folder) for folder in folders}
     if not training_error:
         yield from _refusing_trained_on(card, names)
     clock = Stopwatch()

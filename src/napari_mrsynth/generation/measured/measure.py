@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError, LabelError, MrsynthError
+from napari_mrsynth.evaluation.card import name_below
 from napari_mrsynth.evaluation.displacement import shifts
 from napari_mrsynth.generation.anatomy import Anatomy, patient_anatomy
 from napari_mrsynth.generation.check import Check, LesionCheck
@@ -116,7 +117,7 @@ def measuring(
     clock = Stopwatch()
     patients, skipped = [], []
     for folder in folders:
-        name = folder.relative_to(root).as_posix() if folder != root else folder.name
+        name = name_below(root, folder)
         yield clock.at(0.0, f"Reading {name}")
         try:
             patients.append(_read(name, folder, maker))
