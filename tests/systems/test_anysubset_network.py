@@ -191,6 +191,27 @@ def test_the_spatial_transformer_aligns_every_latent_but_the_first():
     torch.testing.assert_close(aligned[1][..., :12], other[..., 4:])
 
 
+def test_a_packed_latent_is_resampled_voxel_by_voxel():
+    net = network("residual", aligned=True)
+    columns = torch.arange(32.0).expand(1, 3, 32, 32)
+    with torch.no_grad():
+        net.aligner.to_affine.bias.copy_(torch.tensor([1.0, 0, 2 / 32, 0, 1, 0]))  # one voxel, half a cell
+    packed = torch.nn.functional.pixel_unshuffle(columns, 2)
+    _, moved = net.align([torch.randn_like(packed), packed])
+    unpacked = torch.nn.functional.pixel_shuffle(moved, 2)
+    torch.testing.assert_close(unpacked[..., :-1], columns[..., 1:])
+
+
+def test_mixed_precision_does_not_coarsen_where_the_transformer_samples():
+    transformer = SpatialTransformer(3)
+    with torch.no_grad():
+        transformer.to_affine.bias.copy_(torch.tensor([1.0, 0.003, 0.001, -0.003, 1.0, 0.001]))
+    first, other = torch.rand(2, 1, 3, 64, 64)
+    exact = transformer(first, other)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(transformer(first, other), exact)
+
+
 def test_the_variance_is_the_population_variance_over_the_latents_that_are_there():
     z = [torch.randn(2, 3, 4, 4) for _ in range(3)]
     expected = torch.stack(z).var(dim=0, correction=0).mean()

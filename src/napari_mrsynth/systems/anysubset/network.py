@@ -99,7 +99,9 @@ class AnySubsetNetwork(nn.Module):
             raise ValueError(
                 f"decoder {decoder!r} is neither 'shallow' nor 'residual' after a residual encoder"
             )
-        self.aligner = SpatialTransformer(4 * latent if self.packed else latent) if aligned else None
+        self.aligner: SpatialTransformer | None = None
+        if aligned:
+            self.aligner = SpatialTransformer(4 * latent, 2) if self.packed else SpatialTransformer(latent)
         self.multiple = max(
             int(getattr(m, "multiple", 1)) for m in (*self.encoders.values(), *self.decoders.values())
         )

@@ -3,13 +3,15 @@
 The published code fixes the image size and maps its sampling grid one voxel too far, so that its "identity"
 moves the image. Here the size is free (adaptive pooling before the dense layers), and both halves of the
 sampler use the same convention, so that the transformer is an exact identity until it has learnt better.
+Packed latents are estimated from as they are and resampled voxel by voxel: between packed cells only shifts
+by whole cells would be right.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import affine_grid, grid_sample, pixel_shuffle, pixel_unshuffle
 
 
 class SpatialTransformer(nn.Module):
@@ -18,13 +20,16 @@ class SpatialTransformer(nn.Module):
     Parameters
     ----------
     latent : int
-        Channels of each latent.
+        Channels of each latent, as it is given.
+    packed : int
+        Voxels along each side of a cell whose voxels lie in the channels; 1 where none do.
     """
 
     pooled = (7, 5)
 
-    def __init__(self, latent: int = 16) -> None:
+    def __init__(self, latent: int = 16, packed: int = 1) -> None:
         super().__init__()
+        self.packed = packed
         self.localise = nn.Sequential(
             nn.MaxPool2d(2),
             nn.Conv2d(2 * latent, 8, 5, padding=2),
@@ -48,6 +53,13 @@ class SpatialTransformer(nn.Module):
         return theta.view(-1, 2, 3)
 
     def forward(self, first: Tensor, other: Tensor) -> Tensor:
-        """Return `other`, (B, latent, H, W), resampled onto `first`."""
-        grid = affine_grid(self.affine(first, other), list(other.shape), align_corners=False)
-        return grid_sample(other, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        """Return `other`, (B, latent, H, W), resampled onto `first`.
+
+        In float32 whatever the rest does: eight bits of mantissa place a voxel no better than to a fifth of one.
+        """
+        with torch.autocast(other.device.type, enabled=False):
+            voxels = pixel_shuffle(other.float(), self.packed)
+            affine = self.affine(first.float(), other.float())
+            grid = affine_grid(affine, list(voxels.shape), align_corners=False)
+            moved = grid_sample(voxels, grid, mode="bilinear", padding_mode="border", align_corners=False)
+            return pixel_unshuffle(moved, self.packed).to(other)
