@@ -55,7 +55,7 @@ class SpatialTransformer(nn.Module):
     def forward(self, first: Tensor, other: Tensor) -> Tensor:
         """Return `other`, (B, latent, H, W), resampled onto `first`.
 
-        In float32 whatever the rest does: eight bits of mantissa place a voxel no better than to a fifth of one.
+        In float32 whatever the rest does: bfloat16 places a voxel no better than to a fifth of one.
         """
         with torch.autocast(other.device.type, enabled=False):
             voxels = pixel_shuffle(other.float(), self.packed)
