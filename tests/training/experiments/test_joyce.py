@@ -11,13 +11,13 @@ import yaml
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.systems.direct.network import LOCATION
-from napari_mrsynth.training.config import load_config
+from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
 from napari_mrsynth.training.experiments.joyce.makers import Trained
 from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness, shipped
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
-from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, rigidly_moved
+from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, Realigned, rigidly_moved
 from napari_mrsynth.training.experiments.plan import Part, Settings
 from napari_mrsynth.training.prepared import prepare_all
 from napari_mrsynth.training.subjects import find_subjects
@@ -208,6 +208,21 @@ def test_only_the_moved_contrast_is_out_of_place(joyce, tmp_path):
         assert same == (contrast != "T1w")
     assert np.array_equal(moved.mask, patient.mask)
     assert moved.record()["sha256"] == patient.record()["sha256"]
+
+
+def test_a_contrast_out_of_place_is_brought_back_to_the_other(tmp_path):
+    study = brain_study(("T1w", "T2w"), shape=(44, 52, 36), spacing=(4, 4, 4), lesion=True, name="head")
+    patient_folder(tmp_path / "data" / "head", study)
+    data = DataConfig(
+        root=str(tmp_path / "data"), contrasts=("T1w", "T2w"), spacing_mm=4.0, cache=str(tmp_path)
+    )
+    (head,), _ = prepare_all(find_subjects(data), data)
+    view = Misaligned(tmp_path / "moved", ("T1w",))
+    back = Realigned(tmp_path / "back", view, "T2w")(head)
+    truth = head.volume("T1w")
+    before, after = (np.abs(seen.volume("T1w") - truth)[head.mask].mean() for seen in (view(head), back))
+    assert after < 0.5 * before
+    assert np.array_equal(back.volume("T2w"), head.volume("T2w"))
 
 
 def test_a_motion_turns_and_shifts_as_it_says():

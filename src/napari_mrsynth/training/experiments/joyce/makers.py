@@ -67,16 +67,20 @@ class Trained:
     config_of : callable
         From a pair to the configuration of its network.
     view : View
-        How the inputs are seen, in training and after.
+        How the inputs are seen in training.
+    judged : View, optional
+        How they are seen after it; as in training by default.
     """
 
     folder: Path
     config_of: Callable[[Pair], TrainConfig]
     view: View = field(default_factory=AsIs)
+    judged: View | None = None
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
-        """Return the trainings' digests."""
-        return {"trainings": sorted({self._digest(part, pair) for pair in pairs})}
+        """Return the trainings' digests, and what else is seen after them."""
+        seen = {} if self.judged is None else {"judged": self.judged.name}
+        return {"trainings": sorted({self._digest(part, pair) for pair in pairs}), **seen}
 
     def make(self, part: Part, todo: Mapping[Pair, Sequence[Prepared]], tell: Teller) -> Made:
         """Train what is not trained, and synthesise the part's slices."""
@@ -97,8 +101,9 @@ class Trained:
                 if not wanted:
                     continue
                 asked = [(_given(predictor.inputs, pair), pair[1]) for pair in wanted]
-                seen = self.view(patient)
-                made = synthesise(predictor, seen, asked, planes=part.planes(patient))
+                made = synthesise(
+                    predictor, (self.judged or self.view)(patient), asked, planes=part.planes(patient)
+                )
                 for pair, request in zip(wanted, asked, strict=True):
                     yield patient, pair, made[request]
 

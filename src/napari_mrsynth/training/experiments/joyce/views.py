@@ -13,6 +13,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_mrsynth.imaging import Affine, Grid, Volume
+from napari_mrsynth.preprocess.align import estimate_rigid
+from napari_mrsynth.preprocess.resample import resample
+from napari_mrsynth.progress import ended
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.prepared import Prepared
 
@@ -121,6 +125,52 @@ class Misaligned:
             return moved
 
         return _kept(self.folder, patient, self.name, {"moved": said}, volumes)
+
+
+@dataclass(frozen=True)
+class Realigned:
+    """Contrasts that are out of place, brought back to another by rigid registration in three dimensions.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the patients so seen are kept.
+    misaligned : Misaligned
+        How the patients are seen before.
+    reference : str
+        The contrast they are brought to.
+    """
+
+    folder: Path
+    misaligned: Misaligned
+    reference: str
+
+    @property
+    def name(self) -> str:
+        """What distinguishes it from other views."""
+        return f"{self.misaligned.name}, brought back to {self.reference}"
+
+    def __call__(self, patient: Prepared) -> Prepared:
+        """Return the patient with the contrasts brought back (:mod:`napari_mrsynth.preprocess.align`)."""
+        seen = self.misaligned(patient)
+        spacing = float(patient.meta["spacing_mm"])
+        to_ras = np.diag([0.0, 0.0, 0.0, 1.0])
+        to_ras[[2, 1, 0], [0, 1, 2]] = spacing
+
+        def placed(contrast: str) -> Volume:
+            array = seen.volume(contrast)
+            return Volume(array, Grid(array.shape, Affine(to_ras)), contrast=contrast)
+
+        def volumes() -> NDArray[np.float16]:
+            back = np.array(seen.volumes)
+            fixed = placed(self.reference)
+            for contrast in self.misaligned.moved:
+                moving = placed(contrast)
+                motion = ended(estimate_rigid(fixed, moving))
+                back[seen.contrasts.index(contrast)] = resample(moving, fixed.grid, motion=motion).array
+            return back
+
+        return _kept(self.folder, patient, self.name, {"realigned": list(self.misaligned.moved)}, volumes)
 
 
 def rigidly_moved(
