@@ -71,9 +71,9 @@ def experiment(joyce: Joyce) -> Experiment:
         "cubic, with fixed tables of motions).",
         f"{FIRST} stands where the paper has DWI, and comes first: the transformer brings every latent to "
         "the first. The paper prints no figure without the transformer; the line without it is ours alone.",
-        "A transformer of slices cannot undo what moves a voxel out of its slice, as the paper says too. The last "
-        f"line is this program's own way: {MOVED} is brought back to {FIRST} by rigid registration in three "
-        "dimensions (mutual information) before the network trained on aligned scans sees it.",
+        "A transformer of slices cannot undo what moves a voxel out of its slice, as the paper says too. The "
+        f"last line is this program's own way: {MOVED} is brought back to {FIRST} by rigid registration in "
+        "three dimensions (mutual information) before the network trained on aligned scans sees it.",
         "The paper's text has the transformer 6% below the best single input; its figures, 0.793 and 0.821, "
         "are 3.4% apart. The bar asks for 6%.",
     )
@@ -119,7 +119,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
         Bar(
             f"Brought back by registration instead: at most {AT_MOST:g} times the aligned error",
             back <= AT_MOST * aligned,
-            f"{back:.4f} against {aligned:.4f}: {back / aligned:.3f} times, {1 - back / single:.1%} below the best "
-            "single input",
+            f"{back:.4f} against {aligned:.4f}: {back / aligned:.3f} times, {1 - back / single:.1%} below the "
+            "best single input",
         ),
     ]
