@@ -119,7 +119,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
         Bar(
             f"Brought back by registration instead: at most {AT_MOST:g} times the aligned error",
             back <= AT_MOST * aligned,
-            f"{back:.4f} against {aligned:.4f}: {back / aligned:.3f} times, {1 - back / single:.1%} below the "
-            "best single input",
+            f"{back:.4f} against {aligned:.4f}: {back / aligned:.3f} times; {1 - back / single:.1%} below "
+            "the best single input",
         ),
     ]
