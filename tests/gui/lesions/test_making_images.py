@@ -13,9 +13,10 @@ from napari_mrsynth.gui import marking, scene
 from napari_mrsynth.gui.layer_data import image_of, layer_tuple
 from napari_mrsynth.gui.lesions.dock import LesionDock
 from napari_mrsynth.gui.lesions.session import LesionSession
+from napari_mrsynth.io import read_image
 from napari_mrsynth.io.provenance import recognise
 from napari_mrsynth.session import State
-from phantoms import affine_of, lesion_labels, phantom
+from phantoms import affine_of, lesion_labels, nifti_file, phantom
 from session.fakes import HandExecutor
 
 SHAPE = (36, 44, 32)
@@ -220,6 +221,9 @@ def test_random_anatomy_comes_as_a_slice_to_paint_into_and_its_brain_is_known(ma
     dock.make.make.click()
     assert dock.session.status.state is State.DONE, dock.session.status
     assert dock.images.result.generated.anatomy.record["seed"] == 8
+    first = dock.session.volume
+    dock.make.draw.click()
+    assert dock.images.brain_of(first).how == "drawn with seed 8"  # drawing another does not forget it
 
 
 def test_a_run_can_be_cancelled_and_leaves_no_layer(make, viewer):
@@ -249,3 +253,35 @@ def test_choosing_the_patients_own_lesion_changes_the_anatomy(painting, viewer):
     painting.make.make.click()
     record = painting.images.result.generated.anatomy.record
     assert record["lesions_removed"]["classes"] == [1, 2]
+
+
+def test_two_patients_on_equal_grids_are_never_mixed(qtbot, viewer, store, tmp_path):
+    for seed, patient in enumerate(("p1", "p2")):
+        for contrast in ("T1w", "FLAIR"):
+            scan = phantom(SHAPE, AFFINE, contrast, noise=0.02, seed=seed)
+            file = nifti_file(tmp_path / patient / f"{patient}_{contrast}.nii.gz", scan.array, AFFINE)
+            data, attributes, _ = layer_tuple(read_image(file, kind="scan"), name=f"{contrast} of {patient}")
+            viewer.add_image(data, **attributes)
+    data, attributes, _ = layer_tuple(lesion_labels(SHAPE, AFFINE), name="lesion of p1")
+    viewer.add_labels(data, **attributes)
+    dock = LesionDock(viewer, LesionSession(), Answers(tmp_path / "out"), store)
+    qtbot.addWidget(dock)
+    dock.paint.scan_chosen.emit("T1w of p1")
+    dock.make.own_chosen.emit("lesion of p1")
+    dock.paint.scan_chosen.emit("FLAIR of p1")
+    assert dock.images.own is not None
+    dock.paint.scan_chosen.emit("T1w of p2")
+    assert dock.images.own is None
+    assert dock.make.own.currentText() == "none"
+    dock.paint.begin.click()
+    layer, lesion = dock.presenter.layers.painted, lesion_labels(SHAPE, AFFINE).display
+    layer.data_setitem(np.nonzero(lesion), lesion[np.nonzero(lesion)])
+    dock.make.into.setChecked(True)
+    dock.make.make.click()
+    made = dock.images.result
+    assert {name: scan.source.synthetic["into"]["scan"] for name, scan in made.into.items()} == {
+        "T1w": "T1w of p2",
+        "FLAIR": "FLAIR of p2",
+    }
+    dock.make.save.click()
+    assert {file.name.split("_")[0] for file in (tmp_path / "out").iterdir()} == {"sub-p2"}

@@ -10,6 +10,7 @@ from napari.layers import Image, Layer
 
 from napari_mrsynth.gui import garbage, marking
 from napari_mrsynth.gui.layer_data import Tag, image_of, layer_tuple, limits, placed
+from napari_mrsynth.gui.lesions.whose import of_one_patient
 from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.volume import Source, Volume
 
@@ -34,20 +35,27 @@ class ImageLayers:
         self._results: dict[str, Image] = {}
         marking.watch(viewer)
 
-    def real_scans(self, grid: Grid | None) -> dict[str, Volume]:
-        """Return the real scans in the viewer on a grid, by contrast; none where there is no grid."""
-        found: dict[str, Volume] = {}
+    def real_scans(self, chosen: Volume | None) -> dict[str, Volume]:
+        """Return the real scans in the viewer that are of a scan's patient, on its grid, by contrast.
+
+        `chosen` stands for its own contrast. Of another contrast that several such layers show none is
+        taken: nothing tells which one is meant.
+        """
+        if chosen is None:
+            return {}
+        found: dict[str, list[Volume]] = {}
         for layer in self.viewer.layers:
             image = image_of(layer) if isinstance(layer, Image) and layer.ndim == 3 else None
             if (
-                grid is not None
-                and isinstance(image, Volume)
+                isinstance(image, Volume)
                 and not image.is_synthetic
                 and image.contrast
-                and grid.same_as(image.grid)
+                and of_one_patient(chosen, image)
             ):
-                found.setdefault(image.contrast, image)
-        return found
+                found.setdefault(image.contrast, []).append(image)
+        if chosen.contrast and not chosen.is_synthetic:
+            found[chosen.contrast] = [chosen]
+        return {contrast: scans[0] for contrast, scans in found.items() if len(scans) == 1}
 
     def show_planes(self, grid: Grid, planes: Planes, front: str | None) -> None:
         """Show made slices, each as a layer one slice thick; the contrast `front` on top of the others."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_mrsynth.errors import BundleError, InputError, LabelError
+from napari_mrsynth.gui.lesions.whose import patient_name
 from napari_mrsynth.imaging.study import BrainMask
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.progress import Progress, format_seconds
@@ -81,7 +82,7 @@ class LesionImages:
         self._missing: Status | None = None
         self._looked_for = ""
         self._anatomy: tuple[Volume, LabelVolume | None, Anatomy] | None = None
-        self._random: Anatomy | None = None
+        self._random: list[Anatomy] = []
         self._previews = Runner(session.executor, session.say)
 
     # ------------------------------------------------------------------ models and choices
@@ -176,7 +177,8 @@ class LesionImages:
             return found.anatomy, scan, " ".join((f"Seed {seed}, {drawn}.", *found.anatomy.notes))
 
         def done(outcome: tuple[Anatomy, Volume, str]) -> None:
-            self._random, scan, told = outcome
+            anatomy, scan, told = outcome
+            self._random.append(anatomy)
             self.drawn.emit(scan)
             self.session.say(
                 Status(State.READY, "A random anatomy, one axial slice: press Start painting.", told)
@@ -186,8 +188,8 @@ class LesionImages:
 
     def brain_of(self, volume: Volume) -> BrainMask | None:
         """Return the brain of a scan where it is known: that of the random anatomy it was made of."""
-        random = self._random
-        return random.brain if random is not None and volume.grid is random.grid else None
+        random = self._random_of(volume)
+        return random.brain if random is not None else None
 
     # ------------------------------------------------------------------ making
 
@@ -315,6 +317,10 @@ class LesionImages:
 
     # ------------------------------------------------------------------ inside
 
+    def _random_of(self, volume: Volume) -> Anatomy | None:
+        """Return the random anatomy that a scan was made of; its grid is the very same."""
+        return next((anatomy for anatomy in self._random if anatomy.grid is volume.grid), None)
+
     def _require_maker(self) -> LesionMaker:
         if self._maker is None:
             missing = self._missing or Status(State.BLOCKED, "No model was looked for yet.")
@@ -323,20 +329,22 @@ class LesionImages:
 
     def _anatomy_maker(self) -> Any:
         """Return a function that takes the anatomy, to be called in a worker; the last one is kept."""
-        volume, brain, own, random = self.session.volume, self.session.brain, self.own, self._random
+        volume, brain, own = self.session.volume, self.session.brain, self.own
+        random = None if volume is None else self._random_of(volume)
         spacing = self._require_maker().spacing_mm
 
         def take() -> Anatomy:
             if volume is None:
                 raise InputError("There is no scan.", hint="Choose one.")
-            if random is not None and volume.grid is random.grid:
+            if random is not None:
                 return random
             kept = self._anatomy
             if kept is not None and kept[0] is volume and kept[1] is own:
                 return kept[2]
             from napari_mrsynth.generation import patient_anatomy
 
-            anatomy = patient_anatomy(volume, spacing, brain=brain, lesions=own)
+            name = patient_name(volume)
+            anatomy = patient_anatomy(volume, spacing, name=name, brain=brain, lesions=own)
             self._anatomy = (volume, own, anatomy)
             return anatomy
 

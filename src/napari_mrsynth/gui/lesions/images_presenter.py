@@ -14,6 +14,7 @@ from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.layer_data import image_of
 from napari_mrsynth.gui.lesions.image_layers import ImageLayers
 from napari_mrsynth.gui.lesions.images import Made, Planes, dice_in_words
+from napari_mrsynth.gui.lesions.whose import of_one_patient
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ImagesPresenter:
         self._painter, self._questions = painter, questions
         self.layers = ImageLayers(viewer)
         self._own: Layer | None = None
+        self._own_for: Volume | None = None
         self._following = False
         self._listening = Connections()
         self._seen: tuple[int, bytes] | None = None
@@ -109,7 +111,19 @@ class ImagesPresenter:
     def _choose_own(self, name: str) -> None:
         image = image_of(self._viewer.layers[name]) if name else None
         self._own = self._viewer.layers[name] if isinstance(image, LabelVolume) else None
+        self._own_for = self.images.session.volume
         self.images.leave_out(image if isinstance(image, LabelVolume) else None)
+
+    def _forget_own_of_others(self) -> None:
+        """Keep the own lesions for another scan of the same patient only."""
+        volume, before = self.images.session.volume, self._own_for
+        if volume is before:
+            return
+        if before is None or (volume is not None and of_one_patient(before, volume)):
+            self._own_for = volume
+        elif self._own is not None:
+            self._own = self._own_for = None
+            self.images.leave_out(None)
 
     def _make(self) -> None:
         labels = self._painter.layers.painted_labels()
@@ -117,7 +131,7 @@ class ImagesPresenter:
         if labels is None or volume is None:
             return
         self._soon.stop()
-        real = self.layers.real_scans(volume.grid) if self._panel.into.isChecked() else {}
+        real = self.layers.real_scans(volume) if self._panel.into.isChecked() else {}
         into = {name: scan for name, scan in real.items() if name in self.images.wanted}
         self.images.make(labels, self._shown(), healthy=self._panel.twin.isChecked(), into=into)
 
@@ -180,6 +194,7 @@ class ImagesPresenter:
     # ------------------------------------------------------------------ what is shown
 
     def _look(self) -> None:
+        self._forget_own_of_others()
         self.images.look_for_models()
         self._show()
 
@@ -192,8 +207,7 @@ class ImagesPresenter:
         labels = [layer.name for layer in self._painter.layers.labels if layer is not painted]
         self._panel.show_contrasts(images.contrasts, images.wanted)
         self._panel.show_own(labels, self._own.name if self._own is not None else "")
-        volume = session.volume
-        real = self.layers.real_scans(volume.grid if volume is not None else None)
+        real = self.layers.real_scans(session.volume)
         self._panel.show_state(
             models=images.models_in_words,
             why_not=images.why_not(painting=self._painter.layers.is_painting),
