@@ -22,7 +22,15 @@ from napari_mrsynth.datasets.build import Order, build
 from napari_mrsynth.datasets.folder import DatasetFolder
 from napari_mrsynth.datasets.recipe import seeds_of
 from napari_mrsynth.datasets.record import DICE, LESION, MAP, Record, Refusal, summary
-from napari_mrsynth.errors import BundleError, ConfigError, InputError, LabelError, MrsynthError, OutputError
+from napari_mrsynth.errors import (
+    BundleError,
+    ConfigError,
+    FormatError,
+    InputError,
+    LabelError,
+    MrsynthError,
+    OutputError,
+)
 from napari_mrsynth.io import read_patient
 
 
@@ -122,6 +130,30 @@ def test_a_killed_build_keeps_what_is_finished_and_goes_on(unfiltered, store, li
     assert again.manifest == DatasetFolder(unfiltered).manifest()
 
 
+def test_a_build_killed_before_its_first_manifest_is_begun_again(unfiltered, store, library, tmp_path):
+    out = tmp_path / "set"
+    (out / ".records").mkdir(parents=True)
+    (out / "README.md").write_text("# A synth")
+    (out / ".0123abcd.part.manifest.json").write_text("{")
+    assert build(order(out, library, count=1), store).fresh == 1
+    assert not list(out.glob(".*.part.*"))
+    (out / "manifest.json").unlink()
+    with pytest.raises(FormatError, match=r"manifest\.json is gone"):
+        build(order(out, library, count=1), store)
+
+
+def test_going_on_touches_nothing_but_the_sets_own_samples(unfiltered, store, library, tmp_path):
+    out = shutil.copytree(unfiltered, tmp_path / "set")
+    mine = out / "sub-mine" / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    lost = out / "sub-000002" / "anat" / "sub-000002_desc-synthetic_FLAIR.nii.gz"
+    lost.unlink()
+    assert build(order(out, library), store).fresh == 1
+    assert mine.read_text() == "precious"
+    assert images(out) == images(unfiltered)
+
+
 def test_the_manifest_counts_what_the_filters_refused(unfiltered, store, library, tmp_path):
     dice = sorted(each["dice"]["overall"] for each in DatasetFolder(unfiltered).manifest()["samples"])
     threshold = (dice[1] + dice[2]) / 2
@@ -165,8 +197,10 @@ def test_a_set_is_not_mixed_with_another_recipe_or_other_files(unfiltered, store
     with pytest.raises(ConfigError, match="begun with another threshold"):
         build(order(unfiltered, library, threshold=0.5), store)
     other = shutil.copytree(library, tmp_path / "others")
+    (other / ".DS_Store").write_text("a window's memory")
+    assert build(order(unfiltered, other), store).fresh == 0
     (other / "two_seg.nii.gz").unlink()
-    with pytest.raises(ConfigError, match="begun with another materials"):
+    with pytest.raises(ConfigError, match="begun with another lesion maps"):
         build(order(unfiltered, other), store)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
@@ -184,6 +218,7 @@ def test_bad_orders_are_refused_before_anything_is_written(store, library, tmp_p
         (ConfigError, "cannot come from 'clouds'", {"anatomy": "clouds"}),
         (ConfigError, "threshold is 95", {"threshold": 95.0}),
         (ConfigError, "0 attempts", {"attempts": 0}),
+        (ConfigError, "map error is 5", {"outline": 5.0}),
         (LabelError, "no usable lesion map", {"labels": empty}),
         (BundleError, "No model that makes scans of stroke", {"disease": "stroke"}),
         (InputError, "DWI cannot be made", {"contrasts": ("DWI",)}),

@@ -167,9 +167,8 @@ def _recipe(order: Order, store: BundleStore) -> tuple[Recipe, dict[str, Any], U
         if order.data is None:
             raise ConfigError("Whose anatomy is not said.", hint="Name a folder of patients: --data DIR")
         usable = usable_patients(order.data, order.structure_from, classes, order.only)
-    files = [path for path in sorted(library.folder.rglob("*")) if path.is_file()]
     materials = [(bundle.card.id, bundle.card.weights_sha256) for bundle in bundles]
-    materials.append(("lesion maps", digest_of([_file(path, library.folder) for path in files])))
+    materials.append(("lesion maps", digest_of([_file(path, library.folder) for path in library.files])))
     if usable is not None:
         materials.append(("patients", digest_of(usable.known)))
     recipe = Recipe(

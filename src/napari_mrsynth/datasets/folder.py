@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_mrsynth import __version__
-from napari_mrsynth.datasets.recipe import Recipe
+from napari_mrsynth.datasets.recipe import Recipe, is_sample
 from napari_mrsynth.datasets.record import Record, summary
 from napari_mrsynth.errors import ConfigError, FormatError, OutputError
 from napari_mrsynth.io.atomic import replacing
@@ -56,21 +56,26 @@ class DatasetFolder:
         ------
         ConfigError
             If a set with another recipe lives here, naming what differs.
+        FormatError
+            If there are samples of a set without its manifest.
         OutputError
             If the folder holds something else, or cannot be written.
         """
         manifest = self.path / MANIFEST
         if manifest.is_file():
             earlier = self.manifest()["recipe"]
-            changed = sorted(
-                k for k in {*earlier, *recipe.identity} if earlier.get(k) != recipe.identity.get(k)
-            )
+            changed = recipe.differences(earlier)
             if changed:
                 raise ConfigError(
                     f"The data set in {self.path} was begun with another {', '.join(changed)}.",
                     hint="Choose another folder, or go on with the settings in its manifest.json.",
                 )
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.records():
+            raise FormatError(
+                f"The data set in {self.path} has samples, but its {MANIFEST} is gone.",
+                hint="Put it back, or choose another folder.",
+            )
+        elif self.path.is_dir() and any(self.path.iterdir()) and not (self.path / RECORDS).is_dir():
             raise OutputError(
                 f"“{self.path}” holds something else than a data set.", hint="Choose an empty folder."
             )
@@ -102,14 +107,18 @@ class DatasetFolder:
         return found
 
     def records(self) -> list[Record]:
-        """Return the records of all finished samples, by index; damaged ones count as not finished."""
+        """Return the records of all finished samples, by index.
+
+        Damaged ones, and samples of which an image is gone, count as not finished.
+        """
         found = []
         for path in sorted((self.path / RECORDS).glob("sub-*.json")):
             try:
                 record = Record.from_json(path.read_text(encoding="utf-8"))
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-            if not record.accepted or (self.path / record.name).is_dir():
+            files = record.about.get("files", {}).values()
+            if all((self.path / file).is_file() for file in files):
                 found.append(record)
         return sorted(found, key=lambda record: record.index)
 
@@ -175,13 +184,16 @@ class DatasetFolder:
         return plain
 
     def _sweep(self) -> None:
-        """Remove samples that were being written, or have no record."""
+        """Remove samples that were being written, or have no record; what is not the set's own stays."""
         finished = {record.name for record in self.records()}
         for child in self.path.iterdir():
             partial = child.name.startswith(".") and child.name.endswith(PART)
-            unfinished = child.name.startswith("sub-") and child.is_dir() and child.name not in finished
-            if partial or unfinished:
+            unfinished = is_sample(child.name) and child.name not in finished
+            if child.is_dir() and (partial or unfinished):
                 shutil.rmtree(child)
+        for folder in (self.path, self.path / RECORDS):
+            for half in folder.glob(f".*{PART}.*"):
+                half.unlink()
 
     def _write(self, name: str, text: str) -> None:
         with replacing(self.path / name) as temporary:

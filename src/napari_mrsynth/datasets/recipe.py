@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,6 +89,10 @@ class Recipe:
             )
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"The threshold is {self.threshold:g}.", hint="Dice lies between 0 and 1.")
+        if not 0 <= self.outline <= 1:
+            raise ConfigError(
+                f"The largest map error is {self.outline:g}.", hint="It is a share of the pixels, 0 to 1."
+            )
         if self.attempts < 1:
             raise ConfigError(f"{self.attempts} attempts make no sample.", hint="Allow at least one.")
 
@@ -97,6 +103,16 @@ class Recipe:
         kept = {name: value for name, value in asdict(self).items() if name not in places}
         plain: dict[str, Any] = json.loads(json.dumps(kept))
         return plain
+
+    def differences(self, earlier: Mapping[str, Any]) -> list[str]:
+        """Return what differs from the identity of another recipe, in words; materials by their names."""
+        mine = self.identity
+        changed = {name for name in {*earlier, *mine} if earlier.get(name) != mine.get(name)}
+        if "materials" in changed:
+            pairs = [{tuple(pair) for pair in each.get("materials", ())} for each in (earlier, mine)]
+            named = {name for name, _ in pairs[0] ^ pairs[1]}
+            changed = changed - {"materials"} | (named or {"materials"})
+        return sorted(changed)
 
 
 @dataclass(frozen=True)
@@ -133,6 +149,11 @@ def seeds_of(seed: int, index: int, attempt: int) -> Seeds:
 def name_of(index: int) -> str:
     """Return what a sample is called: ``sub-000001`` for the first."""
     return f"sub-{index + 1:06d}"
+
+
+def is_sample(name: str) -> bool:
+    """Whether a folder of this name is a sample's."""
+    return re.fullmatch(r"sub-\d{6,}", name) is not None
 
 
 def digest_of(plain: Any) -> str:

@@ -48,6 +48,11 @@ class LesionLibrary:
         """The maps that are not known to be unusable, sorted."""
         return tuple(name for name in self._files if name not in self.skipped)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of each of :attr:`every_name`."""
+        return tuple(self._files.values())
+
     def shape(self, name: str) -> LesionShape:
         """Read one map.
 
