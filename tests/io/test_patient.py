@@ -182,6 +182,14 @@ def test_a_contrast_of_the_users_own_is_kept(tmp_path):
     assert read_patient(f"CT={tmp_path / 'x.nii.gz'}").volumes[0].contrast == "CT"
 
 
+@pytest.mark.parametrize("name", ["CT", "7T", "my T1", "T1.late"])
+def test_a_contrast_of_the_users_own_is_found_in_a_folder_by_the_end_of_the_files_name(tmp_path, name):
+    folder(tmp_path, {"p_T1w.nii.gz": "T1w", f"p_{name}.nii.gz": "T2w", f"p_{name}_mask.nii.gz": brain()})
+    patient = read_patient(tmp_path, names=[name, "T"])
+    assert {volume.contrast for volume in patient.volumes} == {"T1w", name}
+    assert patient.mask is not None
+
+
 def test_a_file_with_an_equals_sign_is_a_file(tmp_path):
     path = save(scan(), tmp_path / "te=15_T1w.nii.gz")
     assert read_patient(str(path)).volumes[0].contrast == "T1w"

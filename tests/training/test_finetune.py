@@ -163,6 +163,14 @@ def test_an_output_is_added_and_the_rest_of_the_model_unchanged(settings, parent
     assert all(torch.equal(value, state[name]) for name, value in parent.state().items())
 
 
+def test_a_contrast_of_the_users_own_is_added(settings, patients, tmp_path):
+    mine = tuple(Path(shutil.copytree(patient, tmp_path / patient.name)) for patient in patients[:2])
+    for patient in mine:
+        (patient / "scan_PDw.nii.gz").rename(patient / "scan_CT.nii.gz")
+    outcome = finetune(replace(settings, patients=mine, add_outputs=(Addition.parse("CT=T2"),)))
+    assert {name.partition(">")[2] for name in outcome.before} == {"CT"}
+
+
 def test_an_input_is_added_and_measured_in_every_subset_that_holds_it(settings):
     outcome = finetune(replace(settings, add_inputs=(Addition("PDw", "T2w"),)))
     assert all("PDw" in name.partition(">")[0] for name in outcome.before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,22 @@ def test_a_training_ends_in_a_bundle_that_synthesises(config):
     predictor = load_predictor(Bundle(card, result.bundle))
     made = predictor.decode({"T1w": predictor.encode("T1w", torch.rand(1, 3, 16, 16))}, ["T2w"])
     assert made["T2w"].shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("own", ["CT", "my T1"])
+def test_a_contrast_of_the_users_own_trains_and_synthesises_like_the_known_ones(
+    written, cohort, tmp_path, own
+):
+    mine = Path(shutil.copytree(cohort, tmp_path / "mine"))
+    for patient in mine.iterdir():
+        shutil.copy(patient / f"{patient.name}_T2w.nii.gz", patient / f"{patient.name}_{own}.nii.gz")
+    both = ["T1w", own]
+    data = {"root": str(mine), "contrasts": both}
+    result = train(written(data=data, network={"inputs": both, "outputs": both}))
+    assert set(result.results["nmse"]) == {f"T1w>{own}", f"{own}>T1w"}
+    predictor = load_predictor(Bundle.open(result.bundle))
+    made = predictor.decode({own: predictor.encode(own, torch.rand(1, 3, 16, 16))}, ["T1w"])
+    assert made["T1w"].shape == (1, 16, 16)
 
 
 def test_a_training_that_was_interrupted_ends_with_the_same_weights(config, tmp_path):

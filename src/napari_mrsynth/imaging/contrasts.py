@@ -7,7 +7,7 @@ name its user gives; the known ones only add spellings and display defaults.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -124,6 +124,11 @@ class Guess:
 def known(name: str) -> Contrast | None:
     """Return the known contrast of exactly this name, or None."""
     return _BY_NAME.get(name)
+
+
+def own_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `names` that are not known contrasts: the user's own, which nobody can guess."""
+    return tuple(name for name in names if name not in _BY_NAME)
 
 
 def canonical(name: str) -> str:

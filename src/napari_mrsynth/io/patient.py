@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -79,7 +80,7 @@ class _Findings:
             self.notes.append(f"left out “{path.name}”: {reason}")
 
 
-def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
+def read_patient(*specs: str | Path, synthetic: bool = False, names: Sequence[str] = ()) -> PatientFiles:
     """Read one patient from folders, files, or files whose contrast is said.
 
     Understood are BraTS 2021 (``*_t1ce``) and 2023 (``*-t1c``) names, BIDS (with the JSON sidecars), names
@@ -93,6 +94,9 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
         is guessed.
     synthetic : bool
         Whether synthetic files in a folder are taken: a synthetic data set is meant to be learnt from.
+    names : sequence of str
+        Contrasts of the user's own, which are not guessed: a file in a folder is taken for one of them where
+        its name ends with it, whatever else might be guessed (``p1_CT.nii.gz`` for ``CT``).
 
     Returns
     -------
@@ -119,7 +123,7 @@ def read_patient(*specs: str | Path, synthetic: bool = False) -> PatientFiles:
         if said is not None:
             _read_named(said, path, number, found)
         elif path.is_dir():
-            _read_folder(path, found, synthetic=synthetic)
+            _read_folder(path, found, synthetic=synthetic, names=names)
         else:
             _add(read_image(path), found)
     _add_series(found)
@@ -185,7 +189,9 @@ def _read_numbered(folder: Path, number: int) -> Volume:
     raise FormatError(f"“{folder.name}” has no series {number}.", hint=f"The series here: {there}.")
 
 
-def _read_folder(folder: Path, found: _Findings, *, synthetic: bool = False) -> None:
+def _read_folder(
+    folder: Path, found: _Findings, *, synthetic: bool = False, names: Sequence[str] = ()
+) -> None:
     slices: list[Path] = []
     for path in _files(folder):
         if extension_of(path) in (None, ".dcm"):
@@ -205,11 +211,24 @@ def _read_folder(folder: Path, found: _Findings, *, synthetic: bool = False) -> 
         if image.source.synthetic is not None and not synthetic:
             found.skip(path, "synthetic, not acquired: give the file itself to use it")
         else:
-            _add(image, found)
+            _add(_called(image, names), found)
     series = read_series(slices, folder)
     for path, reason in series.skipped:
         found.skip(path, reason)
     found.series.extend(series.volumes)
+
+
+def _called(image: Volume | LabelVolume, names: Sequence[str]) -> Volume | LabelVolume:
+    """Return a scan under the longest of `names` that its file's name ends with; else as it is."""
+    words = _words(stem_of(_path(image)))
+    ends = [name for name in names if (own := _words(name)) and words[-len(own) :] == own]
+    if isinstance(image, LabelVolume) or not ends:
+        return image
+    return image.as_contrast(max(ends, key=lambda name: len(_words(name))))
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.casefold())
 
 
 def _files(folder: Path) -> Iterator[Path]:

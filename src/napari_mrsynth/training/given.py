@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.errors import InputError, MrsynthError, OutputError
+from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.training.config import DataConfig
@@ -52,7 +53,7 @@ def given_patients(
     skipped: list[tuple[str, str]] = []
     for folder in folders:
         try:
-            here = {volume.contrast for volume in read_patient(folder).volumes}
+            here = {volume.contrast for volume in read_patient(folder, names=own_names(known)).volumes}
         except MrsynthError as error:
             skipped.append((folder.name, str(error)))
             continue

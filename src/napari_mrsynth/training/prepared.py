@@ -169,11 +169,12 @@ def _folder(subject: Subject, data: DataConfig) -> Path:
 
 def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
     """Return the arrays that are kept, by file name, and what is said of them."""
+    from napari_mrsynth.imaging.contrasts import own_names
     from napari_mrsynth.io import read_patient
     from napari_mrsynth.preprocess.resample import resample
     from napari_mrsynth.preprocess.study import build_study
 
-    files = read_patient(subject.folder, synthetic=subject.synthetic)
+    files = read_patient(subject.folder, synthetic=subject.synthetic, names=own_names(data.contrasts))
     here = {volume.contrast: volume for volume in files.volumes}
     missing = [contrast for contrast in data.contrasts if contrast not in here]
     if missing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.imaging.contrasts import canonical
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,7 +40,7 @@ class Addition:
 
     @classmethod
     def parse(cls, text: str) -> Addition:
-        """Read ``NAME`` or ``NAME=LIKE``.
+        """Read ``NAME`` or ``NAME=LIKE``; spellings of known contrasts become their names.
 
         Raises
         ------
@@ -49,7 +50,7 @@ class Addition:
         contrast, equals, like = (part.strip() for part in text.partition("="))
         if not contrast or (equals and not like):
             raise ConfigError(f"{text!r} names no contrast.", hint="Write NAME or NAME=LIKE: PDw=T2w")
-        return cls(contrast, like)
+        return cls(canonical(contrast), canonical(like))
 
 
 @dataclass(frozen=True)
