@@ -31,6 +31,11 @@ def test_without_a_table_every_folder_is_a_patient(root):
     assert len(find_subjects(DataConfig(str(root)))) == 7
 
 
+def test_a_table_that_was_asked_for_and_is_not_there_is_refused(root):
+    with pytest.raises(InputError, match=r"no table .*patients\.tsv"):
+        find_subjects(DataConfig(str(root), table="patients.tsv"))
+
+
 def test_the_folds_hold_every_patient_out_exactly_once(root):
     subjects = find_subjects(DataConfig(str(root)))
     held = []
@@ -54,6 +59,8 @@ def test_a_patient_on_both_sides_is_refused():
         ({"held_out": ("p9",)}, "p9"),
         ({"folds": 3, "fold": 3}, "data.fold is 3"),
         ({"folds": 9}, "6 patients cannot be dealt into 9 folds"),
+        ({"folds": 3, "held_out": ("p1",)}, "held_out names p1, and data.folds asks for 3 folds"),
+        ({"fold": 2}, "data.fold is 2, but the patients are not dealt"),
     ],
 )
 def test_an_impossible_split_is_refused(root, changes, says):

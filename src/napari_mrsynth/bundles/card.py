@@ -21,6 +21,11 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+def is_id(text: str) -> bool:
+    """Whether a bundle can be called so: letters, digits, ``.``, ``_`` and ``-``."""
+    return _ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True)
 class Card:
     """Everything that is known about a model but its numbers.
@@ -249,7 +254,7 @@ _REQUIRED = tuple(_READERS)[:12]
 
 def _inconsistency(card: Card) -> str | None:
     """Say what does not fit together in a card, or None."""
-    if not _ID.fullmatch(card.id):
+    if not is_id(card.id):
         return "its id has other characters than letters, digits, '.', '_' and '-'"
     for what, names in (("inputs", card.inputs), ("outputs", card.outputs)):
         if not names:

@@ -77,6 +77,11 @@ def find_subjects(data: DataConfig) -> tuple[Subject, ...]:
     table = root / data.table if data.table else None
     if table is not None and table.is_file():
         subjects = _from_table(root, table)
+    elif data.table not in ("", DataConfig.table):
+        raise InputError(
+            f"There is no table {table}.",
+            hint="Check data.table, which is looked for within data.root; leave it out to take every folder.",
+        )
     else:
         subjects = [Subject(p.name, p) for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")]
     chosen = sorted((s for s in subjects if s.split == data.split), key=lambda s: s.id)
@@ -103,8 +108,19 @@ def split_subjects(subjects: Sequence[Subject], data: DataConfig) -> Split:
     Raises
     ------
     ConfigError
-        If a named patient is not there, the fold does not exist, or there are fewer patients than folds.
+        If a named patient is not there, the fold does not exist, there are fewer patients than folds, or
+        patients are named and folds asked for.
     """
+    if data.held_out and data.folds > 1:
+        raise ConfigError(
+            f"data.held_out names {', '.join(data.held_out)}, and data.folds asks for {data.folds} folds.",
+            hint="Set data.held_out=[] to hold out a fold, or data.folds=1 to hold out who is named.",
+        )
+    if data.folds == 1 and data.fold:
+        raise ConfigError(
+            f"data.fold is {data.fold}, but the patients are not dealt into folds.",
+            hint="Set data.folds to how many there are, or data.fold to 0.",
+        )
     if data.held_out:
         unknown = sorted(set(data.held_out) - {s.id for s in subjects})
         if unknown:
