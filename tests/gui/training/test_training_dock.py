@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,8 +143,17 @@ def test_a_patient_is_taken_off_the_list(dock):
     assert not dock.controls.start.isEnabled()
 
 
-def test_six_patients_are_refused(dock, process):
-    for _ in range(6):
+def test_a_patient_given_twice_is_refused(dock, answers, cohort):
+    dock.tune.add.click()
+    answers.chosen = cohort / "b" / ".." / "a"
+    dock.tune.add.click()
+    assert [patient.id for patient in dock.session.mine] == ["a"]
+    assert "a is listed already" in dock.controls.message.text()
+
+
+def test_six_patients_are_refused(dock, answers, process, cohort, tmp_path):
+    for number in range(6):
+        answers.chosen = shutil.copytree(cohort / "a", tmp_path / f"p{number}")
         dock.tune.add.click()
     dock.controls.start.click()
     assert "takes 1 to 5" in dock.controls.message.text()
@@ -394,6 +404,74 @@ def test_a_training_that_broke_off_can_be_resumed_from_its_checkpoint(dock, answ
     assert not dock.controls.resume.isHidden()
 
 
+def test_a_pause_outlives_a_look_at_the_other_page_and_another_data_folder(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    checkpoint(folder, 1)
+    process.step(3, 10, 0.5)
+    dock.controls.stop.click()
+    process.end(Ended(130, report={"error": {"message": "Cancelled by the user."}}))
+    dock.modes.setCurrentIndex(0)
+    assert phase(dock) is Phase.EMPTY
+    assert dock.controls.resume.isHidden()
+    dock.modes.setCurrentIndex(1)
+    assert phase(dock) is Phase.PAUSED
+    dock.train.folder.click()
+    assert phase(dock) is Phase.PAUSED
+    dock.controls.resume.click()
+    assert process.started[1] == process.started[0]
+
+
+def write_run(folder: Path, second: int) -> Path:
+    """Write what an interrupted training leaves: its configuration and a checkpoint."""
+    from napari_mrsynth.gui.training.configurations import shipped
+
+    folder.mkdir(parents=True)
+    shutil.copy(shipped()[0].path, folder / "config.yaml")
+    checkpoint(folder, second)
+    return folder
+
+
+def test_a_training_of_an_earlier_napari_is_listed_and_gone_on_with(dock, process, tmp_path):
+    assert dock.train.unfinished.isHidden()
+    write_run(tmp_path / "runs" / "old", 10)
+    new = write_run(tmp_path / "runs" / "new", 20)
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "config.yaml").write_text(":")
+    ended = write_run(tmp_path / "runs" / "ended", 30)
+    (ended / "bundle" / "anysubset-brain").mkdir(parents=True)
+    (ended / "bundle" / "anysubset-brain" / "card.yaml").write_text("")
+    dock.modes.setCurrentIndex(1)
+    runs = dock.train.unfinished.runs
+    assert [Path(runs.itemData(i)).name for i in range(runs.count())] == ["new", "old"]
+    assert not dock.train.unfinished.isHidden()
+    dock.train.unfinished.go_on.click()
+    assert process.started[0][-1] == str(new / "config.yaml")
+    assert f'run.folder="{new}"' in process.started[0]
+    process.step(7, 10, 0.5)
+    dock.controls.pause.click()
+    checkpoint(new, 40)
+    dock.session.tick()
+    process.end(Ended(130))
+    assert phase(dock) is Phase.PAUSED
+    dock.controls.resume.click()
+    assert process.started[1] == process.started[0]
+
+
+@pytest.mark.parametrize("name", ["My clinic", "../elsewhere", "/tmp/x", "x" * 300])
+def test_a_name_no_model_can_have_is_refused_before_anything_starts(dock, answers, process, cohort, name):
+    dock.tune.name.setText(name)
+    begin_fine_tuning(dock, answers, cohort)
+    assert "cannot be called" in dock.controls.message.text()
+    dock.modes.setCurrentIndex(1)
+    dock.train.name.setText(name)
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    dock.controls.start.click()
+    assert "cannot be called" in dock.controls.message.text()
+    assert not process.started
+
+
 def test_a_training_that_ends_puts_its_model_on_the_list(dock, answers, process, cohort, tmp_path):
     folder = begin_training(dock, answers, cohort)
     bundle = folder / "bundle" / "my-brain"
@@ -432,6 +510,8 @@ def test_leaving_while_it_runs_asks_first(dock, answers, process, cohort):
     assert not process.killed
     answers.leave = True
     assert dock.presenter.may_leave()
+    assert not process.killed  # napari's own question may still keep the window
+    dock.presenter.end()
     assert process.killed == 1
     assert not dock.session.running
 

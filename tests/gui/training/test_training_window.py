@@ -71,14 +71,28 @@ def test_a_dock_that_is_closed_while_it_runs_comes_back_unless_the_user_lets_it_
 
 
 @pytest.mark.gui
-def test_the_window_is_not_closed_while_it_runs_unless_the_user_lets_it_go(window, running):
+def test_the_window_is_not_closed_while_it_runs_unless_the_user_lets_it_go(window, running, qtbot):
     dock, process, answers = running
     assert not dock.window().close()
     assert dock.isVisible()
     assert not process.killed
     answers.leave = True
     window.close()
-    assert process.killed
+    qtbot.waitUntil(lambda: process.killed > 0, timeout=10_000)
+
+
+@pytest.mark.gui
+def test_a_window_that_napari_keeps_open_after_all_keeps_its_training(running, qtbot, monkeypatch):
+    dock, process, answers = running
+    answers.leave = True
+    window = dock.window()
+    monkeypatch.setattr(type(window), "closeEvent", lambda _, event: event.ignore())  # “Cancel” in its dialog
+    window.close()
+    window.close()
+    assert len(answers.asked) == 1
+    qtbot.waitUntil(lambda: not dock._let_go, timeout=10_000)
+    assert not process.killed
+    assert dock.session.running
 
 
 @pytest.mark.gui

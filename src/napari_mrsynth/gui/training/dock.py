@@ -6,11 +6,12 @@ Opening it imports neither torch nor Lightning: trainings run in a process of th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, QSize, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QMainWindow, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.before_after import BeforeAfter
 from napari_mrsynth.gui.training.controls import Controls
@@ -49,7 +50,8 @@ class TrainingDock(DockFrame):
         questions: TrainingQuestions | None = None,
     ) -> None:
         super().__init__(napari_viewer, "training")
-        self._home = ""
+        self._home, self._let_go = "", False
+        self._main: QMainWindow | None = None
         self.tune = FineTunePanel()
         self.train = TrainPanel()
         self.modes = QTabWidget()
@@ -62,7 +64,7 @@ class TrainingDock(DockFrame):
             self, napari_viewer, session, questions or QtTrainingQuestions(self)
         )
         self.presenter.connect()
-        self.come_alive(self.presenter.disconnect)
+        self.come_alive(self.presenter.disconnect, self._end_when_napari_quits())
 
     @property
     def session(self) -> TrainingSession:
@@ -81,6 +83,7 @@ class TrainingDock(DockFrame):
         if home is not None and home.objectName():
             self._home = home.objectName()
         if isinstance(window, QMainWindow):
+            self._main = window
             window.removeEventFilter(self)
             window.installEventFilter(self)
         self.presenter.refresh()
@@ -94,15 +97,36 @@ class TrainingDock(DockFrame):
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         """Ask before the window is closed while a training runs."""
-        if event is not None and event.type() == QEvent.Type.Close and not self.presenter.may_leave():
-            event.ignore()
-            return True
+        if event is not None and event.type() == QEvent.Type.Close and watched is self._main:
+            if not self._let_go and not self.presenter.may_leave():
+                event.ignore()
+                return True
+            self._let_go = True  # napari may close in two goes, and may be told not to
+            QTimer.singleShot(0, self._end_if_closed)
         return bool(super().eventFilter(watched, event))
+
+    def _end_if_closed(self) -> None:
+        """End the training unless the window was kept after all, as napari's own question can have it."""
+        self._let_go = False
+        if self._main is not None and not self._main.isVisible():
+            self.presenter.end()
+
+    def _end_when_napari_quits(self) -> Callable[[], None]:
+        """End what runs when the application quits without closing its windows; return what undoes that."""
+        application, end = QApplication.instance(), self.presenter.end
+        if application is None:
+            return lambda: None
+        application.aboutToQuit.connect(end)
+        return lambda: application.aboutToQuit.disconnect(end)
 
     def _ask_after_closing(self) -> None:
         """Come back where the user would rather keep the training; napari has taken the dock away by then."""
         window = getattr(self._viewer, "window", None)
-        if self.parentWidget() is None and not self.presenter.may_leave() and window is not None:
+        if self.parentWidget() is not None:
+            return
+        if self.presenter.may_leave() or window is None:
+            self.presenter.end()
+        else:
             window.add_dock_widget(self, name=self._home, area="right")
 
     def _lay_out(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.bundles.card import is_id
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui.compare.inside import session_in
 from napari_mrsynth.gui.connections import Connections
@@ -20,7 +21,7 @@ from napari_mrsynth.gui.training.configurations import Configuration, shipped
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
-from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
+from napari_mrsynth.gui.training.tasks import TRAININGS, FineTuneTask, Task, TrainTask
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.training.registry import UNWATCHED
 
@@ -35,6 +36,8 @@ TICK_MS = 500
 """How often what a training writes is looked at."""
 
 _MODES = (Mode.FINE_TUNE, Mode.TRAIN)
+LONGEST_NAME = 64
+"""Characters of a new model's name: it names a folder."""
 
 
 class TrainingPresenter:
@@ -81,6 +84,7 @@ class TrainingPresenter:
             (dock.controls.pause_asked, session.pause),
             (dock.controls.resume_asked, session.resume),
             (dock.controls.stop_asked, session.stop),
+            (dock.train.unfinished.go_on_asked, self._go_on),
         )
         for signal, act in acts:
             signal.connect(partial(self._tell, act))
@@ -88,7 +92,7 @@ class TrainingPresenter:
         dock.train.start_chosen.connect(self._choose_start)
         dock.train.changed.connect(self._show_patients)
         dock.tune.changed.connect(self._show_patients)
-        dock.modes.currentChanged.connect(lambda index: session.choose(_MODES[index]))
+        dock.modes.currentChanged.connect(self._choose_mode)
         listen = self._listening.make
         listen(self._show_patients, session.patients_changed)
         listen(self._show_said, session.said_changed)
@@ -97,6 +101,7 @@ class TrainingPresenter:
         listen(self._show_model, session.model_made)
         dock.tune.show_models(self._parents())
         self._show_configurations()
+        self._show_unfinished()
         self._show_patients()
         self._show_said(session.said)
         self._clock.start()
@@ -107,18 +112,19 @@ class TrainingPresenter:
         self.session.close()
 
     def may_leave(self) -> bool:
-        """Say whether the dock may go; a training that runs is ended if the user says so."""
+        """Ask whether the dock may go while a training runs; it goes on until :meth:`end` is called."""
         if not self.session.running:
             return True
         text = "A training is running and ends with this dock. "
-        if isinstance(self.session.task, TrainTask):
-            text += "It can go on from its last checkpoint later: start it again with the same settings."
+        if isinstance(self.session.task, TRAININGS):
+            text += "It can go on from its last checkpoint later: it is listed as unfinished."
         else:
             text += "Nothing of it is kept."
-        leave = self.questions.confirm("A training is running", text, "Stop the training")
-        if leave:
-            self.session.close()
-        return leave
+        return self.questions.confirm("A training is running", text, "Stop the training")
+
+    def end(self) -> None:
+        """End what is running without a word."""
+        self.session.close()
 
     def refresh(self) -> None:
         """Show which patient is open in the Synthesis dock."""
@@ -171,9 +177,23 @@ class TrainingPresenter:
         panel.contrasts.setEnabled(parent is None and current is not None and current.takes_any_contrasts)
         self._show_patients()
 
+    def _choose_mode(self, index: int) -> None:
+        self._show_unfinished()
+        self.session.choose(_MODES[index])
+
+    def _go_on(self, folder: Path) -> None:
+        """Go on with a training that was interrupted, perhaps by the end of another napari."""
+        found = next((task for task in self.session.unfinished() if task.folder == folder), None)
+        if found is None:
+            self._show_unfinished()
+            raise InputError(f"There is nothing to go on with in {folder}.", hint="Start it anew.")
+        self.session.start(found)
+
     def _start(self) -> None:
         task = self._fine_tuning() if self.session.mode is Mode.FINE_TUNE else self._training()
         fresh = not (isinstance(task, TrainTask) and task.folder.is_dir())
+        if task.id:
+            _require_name(task.id)
         self.store.refresh()
         if fresh and any(card.id == task.id for card in self.store.cards()):
             raise InputError(f"There is a model “{task.id}” already.", hint="Give the new one another name.")
@@ -196,6 +216,7 @@ class TrainingPresenter:
         name = panel.name.text().strip()
         if root is None or not name:
             raise InputError("A data folder and a name are needed.", hint="Choose and type them above.")
+        _require_name(name)
         parent = self._started_from()
         asked = parent is not None or panel.wanted != tuple(chosen.settings.data.contrasts)
         return TrainTask(
@@ -248,13 +269,17 @@ class TrainingPresenter:
         self._dock.train.show_configurations(self._configurations, self._configuration)
         self._dock.train.show_starts(self._starts())
 
+    def _show_unfinished(self) -> None:
+        self._dock.train.unfinished.show_runs(self.session.unfinished())
+
     def _show_patients(self) -> None:
         dock, session = self._dock, self.session
         dock.tune.show_patients(session.mine, self._contrasts())
         dock.train.show_patients(session.root, self._cohort(), dock.train.patients.ticked)
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
-        again = f" A run “{name}” is there: Start goes on with it." if folder.is_dir() and name else ""
+        there = is_id(name) and len(name) <= LONGEST_NAME and folder.is_dir()
+        again = f" A run “{name}” is there: Start goes on with it." if there else ""
         dock.train.where.setText(f"Log, checkpoints and pictures go into a run folder.{again}")
         dock.train.where.setToolTip(str(folder))
         self._show_said(session.said)
@@ -268,6 +293,8 @@ class TrainingPresenter:
             wanted, held = dock.train.wanted, dock.train.patients.ticked
             able = any(not p.left_out(wanted) for p in self._cohort() if p.id not in held)
         busy = session.busy
+        if not busy and not dock.tune.isEnabled():  # something has just ended
+            self._show_unfinished()
         for panel in (dock.tune, dock.train):
             panel.setEnabled(not busy)
         for index in range(dock.modes.count()):
@@ -289,7 +316,7 @@ class TrainingPresenter:
     def _show_figures(self) -> None:
         session, dock = self.session, self._dock
         tuning = session.mode is Mode.FINE_TUNE
-        if isinstance(session.task, FineTuneTask if tuning else TrainTask):
+        if isinstance(session.task, FineTuneTask if tuning else TRAININGS):
             dock.curve.show_curves(session.losses, session.errors, session.steps, session.error_name)
             dock.sample.show_picture(session.sample)
         else:  # what is known is of the other kind of training
@@ -314,3 +341,12 @@ class TrainingPresenter:
             self.session.tick()
         else:
             self.refresh()
+
+
+def _require_name(name: str) -> None:
+    """Refuse a name no model can have before hours are spent on it."""
+    if not is_id(name) or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"A model cannot be called “{name}”.",
+            hint=f"Use letters, digits, “.”, “_” and “-”, at most {LONGEST_NAME} of them.",
+        )

@@ -21,7 +21,7 @@ from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.curves import Point, Tail, newest_sample, step_in
 from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
 from napari_mrsynth.gui.training.process import Ended, Process
-from napari_mrsynth.gui.training.tasks import FineTuneTask, Task, TrainTask
+from napari_mrsynth.gui.training.tasks import TRAININGS, FineTuneTask, ResumeTask, Task, unfinished
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import Status
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPTED = 130
+_RESUMABLE = (Phase.PAUSED, Phase.FAILED)
 _READY = Said(Phase.READY, "Ready.", "Start when the list is right.")
 
 
@@ -72,6 +73,7 @@ class TrainingSession:
         self.cohort: tuple[Patient, ...] = ()
         self.root: Path | None = None
         self.said = telling.NOBODY
+        self._ends: dict[Mode, tuple[Said, Task | None]] = {}
         self.task: Task | None = None
         self.losses: list[Point] = []
         self.errors: list[Point] = []
@@ -104,24 +106,37 @@ class TrainingSession:
         return self._home / "runs"
 
     def choose(self, mode: Mode) -> None:
-        """Choose what is to be done."""
+        """Choose what is to be done; how the last of its kind ended is said again."""
         self.mode = mode
-        self.figures_changed.emit()
         if not self.busy:
-            self._say(self.situation())
+            said, task = self._ends.get(mode, (None, None))
+            if said is not None and task is not self.task:  # what was drawn is of the other
+                self.task, self.losses, self.errors, self.error_name, self.sample = task, [], [], "", None
+            self.figures_changed.emit()
+            self._say(said or self.situation())
 
     @property
     def can_resume(self) -> bool:
         """Whether the last training was interrupted and left a checkpoint."""
         if self.mode is Mode.FINE_TUNE:
             return False
-        ended = self.said.phase in (Phase.PAUSED, Phase.FAILED)
+        ended = self.said.phase in _RESUMABLE
         return ended and not self.busy and self._checkpoint_time() is not None
 
     # ------------------------------------------------------------------ patients
 
     def add(self, folders: Sequence[Path]) -> None:
-        """Look at folders of single patients and list them for fine-tuning."""
+        """Look at folders of single patients and list them for fine-tuning.
+
+        Raises
+        ------
+        InputError
+            If one is listed already: a patient given twice would judge what was learnt from them.
+        """
+        known = {patient.folder.resolve() for patient in self.mine}
+        again = [folder.name for folder in folders if folder.resolve() in known]
+        if again:
+            raise InputError(f"{', '.join(again)} is listed already.", hint="Give each patient once.")
         taken = {patient.id for patient in self.mine}
         given = []
         for folder in folders:
@@ -174,10 +189,11 @@ class TrainingSession:
         """
         self._refuse_while_busy("start a training")
         self.task = task
+        self._ends.pop(self.mode, None)
         self.losses, self.errors, self.error_name, self.sample = [], [], "", None
         self.steps, self._stepped, self._stopping, self._checkpoint = task.steps, 0, False, None
         self._tails = None
-        if isinstance(task, TrainTask):
+        if isinstance(task, TRAININGS):
             log = task.folder / "log"
             self._tails = (Tail(log / "metrics.csv", "loss"), Tail(log / "held_out.csv"))
         self._running = True
@@ -187,12 +203,16 @@ class TrainingSession:
 
     def resume(self) -> None:
         """Go on with the training that was paused, stopped or broke off."""
-        if isinstance(self.task, TrainTask) and self.can_resume:
+        if isinstance(self.task, TRAININGS) and self.can_resume:
             self.start(self.task)
+
+    def unfinished(self) -> tuple[ResumeTask, ...]:
+        """Return the trainings that can be gone on with, whoever interrupted them, newest first."""
+        return unfinished(self.runs)
 
     def pause(self) -> None:
         """End the process as soon as it has written a checkpoint; before its first step, at once."""
-        if not self._running or self._stopping or not isinstance(self.task, TrainTask):
+        if not self._running or self._stopping or not isinstance(self.task, TRAININGS):
             return
         self._checkpoint = self._checkpoint_time()
         hint = "Nothing that was learnt is lost."
@@ -221,7 +241,7 @@ class TrainingSession:
     def tick(self) -> None:
         """Read what the training has written; called every now and then while it runs."""
         task = self.task
-        if not isinstance(task, TrainTask) or self._tails is None:
+        if not isinstance(task, TRAININGS) or self._tails is None:
             return
         loss, error = self._tails
         changed = any([loss.read(), error.read()])
@@ -236,7 +256,10 @@ class TrainingSession:
                 self._interrupt()
 
     def situation(self) -> Said:
-        """Say how things stand before a training."""
+        """Say how things stand before a training; one that can be gone on with stays offered."""
+        end, _ = self._ends.get(self.mode, (None, None))
+        if end is not None and end.phase in _RESUMABLE and self._checkpoint_time() is not None:
+            return end
         if self.mode is Mode.FINE_TUNE:
             return _READY if self.mine else telling.NOBODY
         return _READY if self.cohort else telling.NO_DATA
@@ -253,7 +276,7 @@ class TrainingSession:
         self._process.interrupt()
 
     def _checkpoint_time(self) -> int | None:
-        if not isinstance(self.task, TrainTask):
+        if not isinstance(self.task, TRAININGS):
             return None
         with suppress(OSError):
             return (self.task.folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
@@ -279,12 +302,12 @@ class TrainingSession:
             self._finish(ended.report)
         elif isinstance(self.task, FineTuneTask) and ended.report.get("rolled_back"):
             self.fine_tuned.emit(ended.report)
-            self._say(telling.fine_tuned(ended.report))
+            self._say_end(telling.fine_tuned(ended.report))
         elif asked and (ended.crashed or ended.exit_code == INTERRUPTED):
-            self._say(self._interrupted(paused=pausing))
+            self._say_end(self._interrupted(paused=pausing))
         else:
             there = self._checkpoint_time() is not None
-            self._say(telling.failure(ended, can_resume=there))
+            self._say_end(telling.failure(ended, can_resume=there))
 
     def _interrupted(self, *, paused: bool) -> Said:
         if isinstance(self.task, FineTuneTask):
@@ -300,14 +323,14 @@ class TrainingSession:
     def _finish(self, report: Mapping[str, Any]) -> None:
         if isinstance(self.task, FineTuneTask):
             self.fine_tuned.emit(report)
-            self._say(telling.fine_tuned(report))
+            self._say_end(telling.fine_tuned(report))
             self.model_made.emit(Path(report["bundle"]).name)
             return
         bundle = Path(report["bundle"])
 
         def ended(outcome: Outcome[None]) -> None:
             why = outcome.message if isinstance(outcome, Failed) else ""
-            self._say(telling.trained(report, bundle.name, why))
+            self._say_end(telling.trained(report, bundle.name, why))
             if not why:
                 self.model_made.emit(bundle.name)
 
@@ -330,6 +353,10 @@ class TrainingSession:
 
     def _say_looking(self, status: Status) -> None:
         self._say(Said(Phase.LOOKING, status.message, status.hint, status.progress))
+
+    def _say_end(self, said: Said) -> None:
+        self._ends[self.mode] = (said, self.task)
+        self._say(said)
 
     def _say(self, said: Said) -> None:
         self.said = said

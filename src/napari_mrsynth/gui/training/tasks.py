@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.training.config import load_config
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
@@ -138,4 +139,49 @@ class TrainTask:
         return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
 
 
-Task = FineTuneTask | TrainTask
+@dataclass(frozen=True)
+class ResumeTask:
+    """Go on with a training that was interrupted, as its run folder says.
+
+    Attributes
+    ----------
+    folder : Path
+        The run folder.
+    id : str
+        Of the new model.
+    steps : int
+    saved : float
+        When the last checkpoint was written, in seconds of the Unix clock.
+    """
+
+    folder: Path
+    id: str
+    steps: int
+    saved: float = 0.0
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What follows ``mrsynth``."""
+        here = f"run.folder={json.dumps(str(self.folder), ensure_ascii=False)}"
+        config = str(self.folder / "config.yaml")
+        return ("train", "--set", here, "--progress", "json", "--json", "--", config)
+
+
+def unfinished(runs: Path) -> tuple[ResumeTask, ...]:
+    """Return the trainings, of a folder of run folders, with a checkpoint and no model yet; newest first."""
+    found = []
+    for config in runs.glob("*/config.yaml"):
+        folder = config.parent
+        try:
+            saved = (folder / "checkpoints" / "last.ckpt").stat().st_mtime
+            settings = load_config(config)
+        except (OSError, MrsynthError):  # not begun, or not to be read: nothing to go on with
+            continue
+        if not (folder / "bundle" / settings.card.id / "card.yaml").is_file():
+            found.append(ResumeTask(folder, settings.card.id, settings.optim.steps, saved))
+    return tuple(sorted(found, key=lambda task: -task.saved))
+
+
+Task = FineTuneTask | TrainTask | ResumeTask
+TRAININGS = (TrainTask, ResumeTask)
+"""Those that keep a run folder, and so can be paused and gone on with."""

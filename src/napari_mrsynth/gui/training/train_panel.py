@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSp
 from napari_mrsynth.gui.training.configurations import Configuration
 from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import Patient
+from napari_mrsynth.gui.training.unfinished_runs import UnfinishedRuns
 from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class TrainPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.unfinished = UnfinishedRuns()
         self.folder = QPushButton("Choose a data folder…")
         self.folder.setToolTip("A folder that holds a folder per patient")
         self.patients = PatientList(held_out=True)
@@ -132,6 +134,7 @@ class TrainPanel(QWidget):
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(6)
+        whole.addWidget(self.unfinished)
         whole.addWidget(heading("Data"))
         whole.addWidget(self.folder)
         whole.addWidget(self.patients)
