@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from napari_mrsynth.errors import ConfigError, InputError, MrsynthError, OutputError
+from napari_mrsynth.errors import ConfigError, DeviceError, InputError, MrsynthError, OutputError
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.material import gather
-from napari_mrsynth.training.run import train
+from napari_mrsynth.training.registry import training_system
+from napari_mrsynth.training.run import export, train
 from phantoms import affine_of, nifti_file, phantom
 
 SHAPE = (30, 36, 26)
@@ -136,10 +138,18 @@ def test_a_cache_that_cannot_be_written_is_no_fault_of_the_patients(cohort: Path
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ({"network": {"encodr": "unet"}}, "encodr"),
+        ({"network": {"encodr": "unet"}}, r"no setting 'network\.encodr'.*encoder"),
+        ({"network": {"latent": "two"}}, r"'network\.latent' is 'two'; it should be a whole number"),
+        ({"network": {"inputs": "T1w"}}, r"'network\.inputs' is 'T1w'; it should be a list"),
+        ({"network": {"name": "anysubst"}}, "no network called 'anysubst'.*anysubset"),
+        ({"network": {"inputs": ["T1w"], "outputs": ["T1w"]}}, "nothing is to be made from T1w but itself"),
+        ({"objective": {"subsets": "rnadom"}}, "subsets is 'rnadom', which is neither 'all' nor 'random'"),
+        ({"objective": {"variance": "much"}}, r"'objective\.variance' is 'much'; it should be a number"),
+        ({"objective": {"squared": -1}}, r"objective\.squared is -1"),
+        ({"optim": {"crop": 25}}, r"optim\.crop is 25, but this network needs a multiple of 4.*28"),
         ({"network": {"encoder": "vnet"}}, "vnet"),
         ({"network": {"outputs": ["CT"]}}, "CT, which data.contrasts does not list"),
-        ({"objective": {"sqared": 1.0}}, "sqared"),
+        ({"objective": {"sqared": 1.0}}, r"no setting 'objective\.sqared'.*squared"),
     ],
 )
 def test_a_wrong_network_or_objective_is_refused_before_anything_is_made(
@@ -148,6 +158,33 @@ def test_a_wrong_network_or_objective_is_refused_before_anything_is_made(
     with pytest.raises(ConfigError, match=says):
         train(written(**section))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_number_that_yaml_reads_as_text_is_a_number_in_the_objective_too(
+    written: Callable[..., Path],
+) -> None:
+    config = load_config(written(objective={"variance": "1e-2"}))
+    assert training_system(config, [1.0, 1.0]).objective.variance == 0.01
+
+
+def test_an_unknown_system_and_devices_that_are_not_there_are_refused(config: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean anysubset"):
+        train(config, ["system=anysubst"])
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match=r"run\.accelerator is 'cuda', which torch does not find"):
+            train(config, ["run.accelerator=cuda"])
+
+
+def test_a_run_is_not_exported_with_other_patients(
+    written: Callable[..., Path], mine: Path, tmp_path: Path
+) -> None:
+    config = written(data={"root": str(mine), "cache": str(tmp_path / "cache"), "held_out": [], "folds": 2})
+    folder = train(config).folder
+    for contrast in ("T1w", "T2w"):  # another patient: the folds would be dealt anew
+        scan = phantom(SHAPE, affine_of(SHAPE, (5.0, 5.0, 5.0), "LPS"), contrast, noise=0.05, seed=17)
+        nifti_file(scan_of(mine / "p00", contrast), scan.array, scan.grid.affine)
+    with pytest.raises(InputError, match=r"began with other patients or scans: p00, p1, p2"):
+        export(folder)
 
 
 def test_a_run_folder_of_another_configuration_is_refused(config: Path) -> None:

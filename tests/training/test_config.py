@@ -50,6 +50,7 @@ def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
         (MINIMAL + "optim: 3\n", [], r"'optim' is 3"),
         (MINIMAL, ["optim.steps"], r"'optim.steps' is not of the form"),
         (MINIMAL, ["seed.x.y=1", "seed.x=2"], r"'seed'"),
+        (MINIMAL, ["data.held_out=[001]"], r"'data.held_out' is 1; it should be text.*between quotes"),
         (MINIMAL, ["data.contrasts=T1w"], r"'data.contrasts' is 'T1w'.*list"),
         ("system: anysubset\n", [], "'data' is missing"),
         ("[1, 2]", [], "not a mapping"),

@@ -29,13 +29,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_NETWORKS))
 
 
-def build(name: str, params: Mapping[str, Any]) -> nn.Module:
-    """Build a network from its name and parameters.
+def class_of(name: str) -> type[nn.Module]:
+    """Return the class of a network.
 
     Raises
     ------
     BundleError
-        If the name is unknown, or the parameters do not fit the network.
+        If the name is unknown; the nearest one is offered.
     """
     if name not in _NETWORKS:
         near = get_close_matches(name, _NETWORKS, n=1)
@@ -44,9 +44,21 @@ def build(name: str, params: Mapping[str, Any]) -> nn.Module:
             f"There is no network called {name!r}.", hint=f"{hint} A newer version may have it."
         )
     module, _, cls = _NETWORKS[name].partition(":")
-    factory = getattr(import_module(module), cls)
+    found: type[nn.Module] = getattr(import_module(module), cls)
+    return found
+
+
+def build(name: str, params: Mapping[str, Any]) -> nn.Module:
+    """Build a network from its name and parameters.
+
+    Raises
+    ------
+    BundleError
+        If the name is unknown, or the parameters do not fit the network.
+    """
+    factory = class_of(name)
     try:
-        network: nn.Module = factory(**params)
+        network = factory(**params)
     except (TypeError, ValueError) as error:
         raise BundleError(
             f"The network {name!r} cannot be built from {dict(params)}: {error}.",

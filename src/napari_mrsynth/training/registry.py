@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import BundleError, ConfigError
+from napari_mrsynth.networks.registry import class_of
+from napari_mrsynth.training.limits import require_one_of
+from napari_mrsynth.training.strict import arguments, from_mapping
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +49,9 @@ LOOPS = {
 UNWATCHED = tuple(system for system, place in LOOPS.items() if place.endswith(":AdversarialLoop"))
 """Systems whose losses do not say which weights are best: no checks on held-out patients while they learn."""
 
+BESIDES = {"anatomy": ("classes",)}
+"""Settings that a system's section ``objective`` holds beside the fields of its ``Objective``."""
+
 MEASURES = {
     "anatomy": "napari_mrsynth.training.drawings:measure_drawings",
     "segmenter": "napari_mrsynth.training.overlap:measure_overlap",
@@ -64,10 +71,11 @@ def training_system(config: TrainConfig, spread: Sequence[float]) -> TrainingSys
     Raises
     ------
     ConfigError
-        If there is no such system, or it does not know a setting of ``network`` or ``objective``.
+        If there is no such system, it does not know a setting of ``network`` or ``objective`` or its value,
+        or the network cannot work on crops of that size.
     """
-    if config.system not in SYSTEMS:
-        raise ConfigError(f"There is no system {config.system!r}.", hint=f"Choose {', '.join(SYSTEMS)}.")
+    require_one_of("system", config.system, tuple(SYSTEMS))
+    network, objective = _network(config.network), _objective(config.system, config.objective)
     unread = [c for c in config.network.get("inputs", ()) if c not in config.data.contrasts]
     unread += [c for c in config.network.get("outputs", ()) if c not in config.data.contrasts]
     if unread:
@@ -77,13 +85,48 @@ def training_system(config: TrainConfig, spread: Sequence[float]) -> TrainingSys
         )
     try:
         built: TrainingSystem[Any] = _load(SYSTEMS[config.system])(
-            config.network, config.data.contrasts, config.objective, spread
+            network, config.data.contrasts, objective, spread
         )
     except BundleError as error:
         raise ConfigError(error.message, hint=_COMPARE) from error
     except (TypeError, ValueError, KeyError) as error:
         raise ConfigError(f"The section network or objective is wrong: {error}.", hint=_COMPARE) from error
+    crop, multiple = config.optim.crop, int(getattr(built.network, "multiple", 1))
+    if crop % multiple:
+        raise ConfigError(
+            f"optim.crop is {crop}, but this network needs a multiple of {multiple}.",
+            hint=f"Set it to {multiple * math.ceil(crop / multiple)}.",
+        )
     return built
+
+
+def _network(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section ``network`` with every setting checked by its name and type."""
+    if "name" not in section:
+        raise ConfigError("The setting 'network.name' is missing.", hint=_COMPARE)
+    name = str(section["name"])
+    try:
+        kind = class_of(name)
+    except BundleError as error:
+        raise ConfigError(error.message, hint=error.hint) from error
+    params = {key: value for key, value in section.items() if key != "name"}
+    return {"name": name, **arguments(kind, params, "network")}
+
+
+def _objective(system: str, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a section ``objective`` with every setting checked by its name, type and sign."""
+    place = SYSTEMS[system].partition(":")[0].rpartition(".")[0]
+    besides = {key: value for key, value in section.items() if key in BESIDES.get(system, ())}
+    own = {key: value for key, value in section.items() if key not in besides}
+    try:
+        made = from_mapping(import_module(f"{place}.objective").Objective, own, "objective")
+    except ValueError as error:
+        raise ConfigError(f"The section objective is wrong: {error}.", hint=_COMPARE) from error
+    checked = {key: getattr(made, key) for key in own}
+    for key, value in checked.items():
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise ConfigError(f"objective.{key} is {value}.", hint="It is a number, 0 or more.")
+    return {**besides, **checked}
 
 
 def predictor_of(system: str, network: nn.Module) -> Predictor:

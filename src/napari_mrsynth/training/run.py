@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import DeviceError, InputError
 from napari_mrsynth.progress import Progress, ProgressCallback
-from napari_mrsynth.training.config import TrainConfig, load_config
+from napari_mrsynth.training.config import RunConfig, TrainConfig, load_config
 from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
 from napari_mrsynth.training.registry import loop_for, measured, training_system
@@ -80,6 +80,8 @@ def train(
         the bundle to start from does not fit.
     BundleError
         If there is no such bundle, or it is damaged.
+    DeviceError
+        If there are not the devices it asks for.
     InputError
         If no patient can be used, the run began with other ones, or the bundle it starts from learnt from a
         patient who is held out.
@@ -93,6 +95,7 @@ def train(
 
     config = load_config(config_path, overrides)
     system = training_system(config, [1.0] * len(config.data.contrasts))  # a wrong network is refused at once
+    _require_devices(config.run)
     share(0, 0, config.optim.batch, world=max(config.run.devices * config.run.nodes, 1))
     split_subjects(find_subjects(config.data), config.data)  # no patients: refused before a folder is made
     folder = RunFolder(Path(config.run.folder))
@@ -143,7 +146,7 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
     Raises
     ------
     InputError
-        If there is no run, or it has no checkpoint yet.
+        If there is no run, it has no checkpoint yet, or the patients are no longer those it began with.
     """
     require("train")
     run = RunFolder(Path(folder))
@@ -154,10 +157,29 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
         )
     config = load_config(run.path / "config.yaml")
     material = gather(config.data)
+    run.remember(material.records())  # other patients, dealt anew, would be measured on although learnt from
     loop = _loop(config, material)
     steps = _load(loop, run.last)
     bundle = Path(out) if out is not None else run.path / "bundle" / config.card.id
     return _finish(loop, run, bundle, material, steps, Start.remembered(run.path))
+
+
+def _require_devices(run: RunConfig) -> None:
+    """Refuse devices that torch does not find."""
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    there = {"gpu": cuda or mps, "cuda": cuda, "mps": mps}
+    if not there.get(run.accelerator, True):
+        raise DeviceError(
+            f"run.accelerator is {run.accelerator!r}, which torch does not find here.",
+            hint="Set run.accelerator=auto; `mrsynth doctor` shows what torch sees.",
+        )
+    if cuda and run.accelerator in ("auto", "gpu", "cuda") and run.devices > torch.cuda.device_count():
+        raise DeviceError(
+            f"run.devices is {run.devices}, but torch finds {torch.cuda.device_count()}.",
+            hint="Set run.devices to as many, or fewer.",
+        )
 
 
 def _load(loop: Loop, checkpoint: Path) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from napari_mrsynth.errors import ConfigError
 T = TypeVar("T")
 
 _CHANGE = "Change it in the configuration file, or override it with --set SETTING=VALUE."
+_QUOTE = "YAML reads it otherwise: put it between quotes, as in '001'."
 
 
 def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
@@ -49,13 +51,44 @@ def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     return cls(**values)
 
 
+def arguments(cls: type, data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return plain data as what a class is called with, checking every name and type.
+
+    Parameters
+    ----------
+    cls : type
+        With annotated parameters. Where it takes any others (``**params``), those are passed on as they are.
+    data : mapping
+        As YAML gives it.
+    where : str
+        Dotted place of `data` in the whole, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Quoting the dotted key and the value.
+    """
+    parameters = inspect.signature(cls, eval_str=True).parameters
+    known = {name: each for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD}
+    for key in data:
+        if key not in known and len(known) == len(parameters):
+            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, known))
+    for name, each in known.items():
+        if name not in data and each.default is each.empty:
+            raise ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
+    return {
+        key: _convert(known[key].annotation, value, _dotted(where, key)) if key in known else value
+        for key, value in data.items()
+    }
+
+
 def _convert(kind: Any, value: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where!r} is {value!r}; it holds settings of its own.", hint=_CHANGE)
         return from_mapping(kind, value, where)
     origin = typing.get_origin(kind)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         inner = typing.get_args(kind)[0]
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise ConfigError(f"{where!r} is {value!r}; it should be a list.", hint=_CHANGE)
@@ -74,7 +107,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         except ValueError:
             pass
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.", hint=_CHANGE)
+        hint = _QUOTE if kind is str else _CHANGE
+        raise ConfigError(f"{where!r} is {value!r}; it should be {_in_words(kind)}.", hint=hint)
     return value
 
 

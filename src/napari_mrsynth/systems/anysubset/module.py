@@ -31,8 +31,11 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
         Raises
         ------
         ValueError
-            If a voxelwise regression is to be fitted and the network has none.
+            If a voxelwise regression is to be fitted and the network has none, or the only input is all that
+            is to be made.
         """
+        if set(self.network.outputs) <= set(self.network.inputs) and len(self.network.inputs) < 2:
+            raise ValueError(f"nothing is to be made from {self.network.inputs[0]} but itself")
         self.objective = Objective(**objective)
         if self.objective.voxelwise_steps and not self.network.summed:
             raise ValueError("objective.voxelwise_steps is for a network with voxelwise above 0")

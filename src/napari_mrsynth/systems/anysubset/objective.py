@@ -45,6 +45,10 @@ class Objective:
     balanced: bool = False
     voxelwise_steps: int = 0
 
+    def __post_init__(self) -> None:
+        if self.subsets not in ("all", "random"):
+            raise ValueError(f"subsets is {self.subsets!r}, which is neither 'all' nor 'random'")
+
     def error(self, made: Tensor, truth: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
         """Return the weighted absolute and squared error.
 
