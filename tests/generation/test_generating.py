@@ -25,6 +25,8 @@ from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.io import read_image
 from napari_mrsynth.io.provenance import recognise
 from napari_mrsynth.lesions import label_set
+from napari_mrsynth.progress import ended
+from napari_mrsynth.structure import StructureSettings, default_beta, map_volume
 from phantoms import affine_of, brain_study, lesion_labels, phantom
 
 TUMOUR = label_set("tumour")
@@ -126,6 +128,17 @@ def test_no_edge_is_kept_in_the_patients_own_lesion(scan, labels, anatomy):
     assert anatomy.structure[inside].any()
     assert not bare.structure[inside].any()
     np.testing.assert_array_equal(bare.structure[~inside], anatomy.structure[~inside])
+
+
+def test_the_map_that_is_shown_and_saved_is_the_one_that_is_drawn_from():
+    shape = (70, 80, 32)  # much air: the means of a map are not to depend on it
+    scan = phantom(shape, affine_of(shape, (4, 4, 4), "LPS"), "T1w", noise=0.02)
+    drawn_from = patient_anatomy(scan, SPACING_MM)
+    shown = ended(map_volume(scan, StructureSettings(default_beta("T1w"))))
+    s, a, r = drawn_from.frame.box
+    np.testing.assert_array_equal(shown.structure.display[s, a, r], drawn_from.structure)
+    np.testing.assert_array_equal(shown.brain.display[s, a, r], drawn_from.inside)
+    assert shown.structure.array.sum() == drawn_from.structure.sum() > 0
 
 
 def test_thick_slices_are_made_on_their_own_grid(maker, labels):

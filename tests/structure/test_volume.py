@@ -16,6 +16,7 @@ from napari_mrsynth.io import read_image
 from napari_mrsynth.structure import StructureMap, StructureSettings, default_beta, map_plane, map_volume
 from napari_mrsynth.structure.maps import structural_map
 from napari_mrsynth.structure.saving import save_labels
+from napari_mrsynth.structure.volume import field_of
 from phantoms import ALL_CODES, affine_of, lesion_labels, phantom, save
 
 SETTINGS = StructureSettings(beta=0.05, blur_mm=0.0, expand=2)
@@ -45,7 +46,8 @@ def test_preview_training_and_saved_file_are_the_same_bits(tmp_path, blur):
         np.testing.assert_array_equal(read_back[index], structure)
         np.testing.assert_array_equal(whole.brain.display[index], brain)
         batch = torch.from_numpy(np.array(scan.display[index])).requires_grad_()
-        training = structural_map(batch[None, None], 0.05, blur_mm=blur, spacing_mm=(4.0, 4.0))[0, 0]
+        seen = {"spacing_mm": (4.0, 4.0), "field": field_of(scan)}
+        training = structural_map(batch[None, None], 0.05, blur_mm=blur, **seen)[0, 0]
         np.testing.assert_array_equal(training.detach().numpy() * brain, structure)
 
 
@@ -61,6 +63,23 @@ def test_the_map_is_the_same_however_the_scan_is_stored(codes):
     assert grid.affine.codes == codes
     scan = Volume(np.asarray(turned.dataobj), grid, contrast="T1w")
     np.testing.assert_array_equal(made(scan).structure.display, made(reference).structure.display)
+
+
+def test_air_around_the_head_does_not_change_the_map():
+    shape = (70, 80, 32)
+    scan = phantom(shape)
+    matrix = scan.grid.affine.matrix.copy()
+    matrix[:3, 3] = scan.grid.affine.apply((-32, -48, 0))
+    airy = np.pad(scan.array, ((32, 20), (48, 30), (0, 0)))
+    larger = made(Volume(airy, Grid(airy.shape, Affine(matrix)), contrast="T1w"))
+    i, j, k = (slice(low, low + n) for low, n in zip((32, 48, 0), shape, strict=True))
+    np.testing.assert_array_equal(larger.structure.array[i, j, k], made(scan).structure.array)
+    assert larger.structure.array.sum() == made(scan).structure.array.sum()
+
+
+def test_an_empty_scan_has_an_empty_map():
+    scan = phantom(SHAPE)
+    assert not made(replace(scan, array=np.zeros_like(scan.array))).structure.present
 
 
 def test_an_oblique_map_lies_on_the_scans_own_grid(tmp_path):

@@ -154,7 +154,6 @@ def patient_anatomy(
     frame = WorkingFrame.around(scan.grid, brain.array, spacing_mm, MARGIN, QUANTUM)
     raw = frame.bring_array(scan.array)
     normalisation = fit(raw, frame.mask)
-    raw = normalisation.apply(raw)
     raw[~frame.mask] = 0
     of = scan.contrast or scan.name or "the scan"
     notes: tuple[str, ...] = ()

@@ -24,7 +24,12 @@ _TRUNCATE = 4.0
 
 
 def structural_map(
-    image: Tensor, beta: float, *, blur_mm: float = 0.0, spacing_mm: tuple[float, float] = (1.0, 1.0)
+    image: Tensor,
+    beta: float,
+    *,
+    blur_mm: float = 0.0,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    field: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Tensor:
     """Return the structural feature map of each slice (algorithm 1).
 
@@ -46,6 +51,9 @@ def structural_map(
         Standard deviation of a Gaussian applied first.
     spacing_mm : (float, float)
         Pixel size along A and R: derivatives are per millimetre, so that unequal sizes do not favour an axis.
+    field : (slice, slice)
+        Rows and columns over which the means are taken, by default all: the more air they hold, the more
+        edges are found.
 
     Returns
     -------
@@ -57,8 +65,9 @@ def structural_map(
     towards_right = towards_right * (spacing_mm[0] / spacing_mm[1])
     low = _scaled(torch.minimum(towards_front, towards_right))
     high = _scaled(torch.maximum(towards_front, towards_right))
-    falling = _above(_mean(low) - low, beta)
-    rising = _above(high - _mean(high), beta)
+    rows, columns = field
+    falling = _above(_mean(low[..., rows, columns]) - low, beta)
+    rising = _above(high - _mean(high[..., rows, columns]), beta)
     return falling + rising - falling * rising
 
 

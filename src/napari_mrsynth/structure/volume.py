@@ -6,6 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,11 @@ from napari_mrsynth.progress import Progress, Stopwatch
 from napari_mrsynth.structure.settings import StructureSettings
 
 SLICES_AT_ONCE = 8
+MARGIN, STEP = 8, 16
+"""Voxels kept around the brain, and of which the box about it begins at a multiple: as generators see it."""
+
+Field = tuple[slice, slice]
+_FIELDS: WeakKeyDictionary[Volume, Field] = WeakKeyDictionary()
 ByteArray = NDArray[np.uint8]
 
 
@@ -136,13 +142,38 @@ def _maps(
         slices = torch.from_numpy(planes)
         background = background_mask(slices, settings.expand)
         structure = structural_map(
-            slices, settings.beta, blur_mm=settings.blur_mm, spacing_mm=(along_a, along_r)
+            slices,
+            settings.beta,
+            blur_mm=settings.blur_mm,
+            spacing_mm=(along_a, along_r),
+            field=field_of(volume),
         )
         structure = structure * (1.0 - background)
         if lesions is not None:
             labels = torch.from_numpy(np.array(lesions.display[chosen], dtype=np.int64))
             structure = without_lesion(structure, labels)
         return structure.to(torch.uint8).numpy(), (1.0 - background).to(torch.uint8).numpy()
+
+
+def field_of(volume: Volume) -> Field:
+    """Return the rows and columns (A, R) around all that a scan shows, over which a map's means are taken.
+
+    Air around a head then does not change its map, and a skull-stripped scan at a generator's voxel size has
+    the map that the generator draws from. A scan that shows nothing has all of its field.
+    """
+    known = _FIELDS.get(volume)
+    if known is None:
+        shown = (volume.display > 0).any(axis=0)
+        rows, columns = (_around(shown.any(axis=1 - axis)) for axis in (0, 1))
+        known = _FIELDS[volume] = rows, columns
+    return known
+
+
+def _around(shown: NDArray[np.bool_]) -> slice:
+    where = np.flatnonzero(shown)
+    if not where.size:
+        return slice(None)
+    return slice(max(int(where[0]) - MARGIN, 0) // STEP * STEP, min(int(where[-1]) + 1 + MARGIN, len(shown)))
 
 
 def _no_edges(settings: StructureSettings) -> str:
