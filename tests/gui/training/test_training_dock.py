@@ -12,7 +12,7 @@ from gui.training.fakes import Answers, FakeProcess
 from napari_mrsynth.gui.training.dock import TrainingDock
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
-from napari_mrsynth.gui.training.telling import Phase, trained
+from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
 from napari_mrsynth.progress import Progress
 from phantoms import brain_study, patient_folder
 
@@ -129,7 +129,7 @@ def test_patients_that_cannot_be_used_are_listed_with_the_reason_and_not_given_o
         answers.chosen = cohort / name
         dock.tune.add.click()
     rows = [dock.tune.patients.topLevelItem(i).text(1) for i in range(3)]
-    assert rows[0].startswith("left out: has no T1ce, T2w")
+    assert rows[0] == "left out: has T1w of T1w, T1ce, T2w, FLAIR; 2 are needed"
     assert rows[1].startswith("left out: There is no scan")
     dock.controls.start.click()
     assert process.started[0][-1] == str(cohort / "a")
@@ -141,6 +141,64 @@ def test_a_patient_is_taken_off_the_list(dock):
     dock.tune.remove.click()
     assert dock.session.mine == ()
     assert not dock.controls.start.isEnabled()
+    assert not dock.tune.remove.isEnabled()
+
+
+def test_who_is_left_out_can_be_taken_off_the_list_by_the_keyboard(dock, answers, cohort, qtbot):
+    from qtpy.QtCore import Qt
+
+    answers.chosen = cohort / "c"
+    dock.tune.add.click()
+    assert not dock.tune.remove.isEnabled()
+    dock.show()
+    patients = dock.tune.patients
+    qtbot.mouseClick(
+        patients.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=patients.visualItemRect(patients.topLevelItem(0)).center(),
+    )
+    patients.setFocus()
+    qtbot.keyClick(patients, Qt.Key.Key_Down)
+    assert dock.tune.remove.isEnabled()
+    dock.tune.remove.click()
+    assert dock.session.mine == ()
+
+
+def test_a_tick_outlives_a_configuration_for_which_the_patient_is_left_out(dock, answers, cohort):
+    from qtpy.QtCore import Qt
+
+    dock.modes.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+    for contrasts, held in (("T1w, FLAIR", ()), ("T1w, T2w", ("b",))):
+        dock.train.contrasts.setText(contrasts)
+        dock.train.contrasts.editingFinished.emit()
+        assert dock.train.patients.ticked == held
+
+
+def test_the_newest_figures_are_said_to_a_screen_reader_and_drawn_over_the_steps_taken(dock):
+    dock.curve.show_curves([(1, 0.5), (60, 0.25)], [(50, 0.125)], 5000, "nmse")
+    words = "step 60 of 5000, loss 0.25, held-out error (NMSE) 0.125"
+    assert dock.curve.accessibleDescription() == words
+    dock.curve.resize(340, 160)
+    picture = dock.curve.grab().toImage()
+    ink = picture.pixelColor(0, 80)
+    halves = range(170, 280)  # the right half, between the axes, above the steps
+    assert any(picture.pixelColor(x, y) != ink for x in halves for y in range(30, 135))
+
+
+def test_example_slices_open_large_by_the_keyboard(dock, qtbot, tmp_path):
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QDialog
+
+    assert dock.curve.grab().save(str(tmp_path / "step-000010.png"))
+    dock.sample.show_picture(tmp_path / "step-000010.png")
+    qtbot.keyClick(dock.sample, Qt.Key.Key_Return)
+    (large,) = dock.findChildren(QDialog)
+    assert large.windowTitle() == "step 000010"
+    large.close()
 
 
 def test_a_patient_given_twice_is_refused(dock, answers, cohort):
@@ -176,8 +234,27 @@ def test_a_model_that_got_better_is_shown_before_and_after(dock, answers, proces
     assert phase(dock) is Phase.DONE
     assert "0.1500 → 0.1000, -33 %" in dock.controls.message.text()
     assert "“mine” is in the Synthesis dock's model list" in dock.controls.hint.text()
-    cells = [[dock.result.item(row, column).text() for column in range(4)] for row in range(2)]
-    assert cells == [["T1w → T2w", "0.2000", "0.1000", "-50%"], ["T2w → T1w", "0.1000", "–", "–"]]
+    cells = [[dock.result.item(row, column).text() for column in range(4)] for row in range(3)]
+    assert cells == [
+        ["Mean of all", "0.1500", "0.1000", "-33 %"],
+        ["T1w → T2w", "0.2000", "0.1000", "-50 %"],
+        ["T2w → T1w", "0.1000", "–", "–"],
+    ]
+
+
+def test_who_was_left_out_on_the_way_is_said_at_the_end(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(0, report={**REPORT, "skipped": [{"patient": "b", "reason": "no brain is found."}]}))
+    assert "Left out: b, no brain is found." in dock.controls.hint.text()
+    skipped = [{"subject": "c", "reason": "has no T2w"}]
+    report = {"bundle": "/x", "steps": 4, "exported_step": 4, "results": {}, "skipped": skipped}
+    assert "Left out: c, has no T2w" in trained(report, "mine").hint
+
+
+def test_a_change_too_small_to_print_is_not_called_none():
+    nmse = {"before": {}, "after": {}, "mean_before": 0.02831, "mean_after": 0.02834}
+    said = fine_tuned({**REPORT, "rolled_back": True, "nmse": nmse})
+    assert "(0.028310 → 0.028340, +0.11 %)" in said.message
 
 
 def test_a_model_that_was_rolled_back_is_said_so(dock, answers, process, cohort):

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_mrsynth.gui.training.telling import percent
+
 HEADERS = ("Made from", "Before", "After", "Change")
 
 
@@ -33,12 +35,11 @@ class BeforeAfter(QTableWidget):
         """Show (name, before, after); none hides the table."""
         self.setRowCount(len(rows))
         for line, (name, before, after) in enumerate(rows):
-            change = after / before - 1 if before and math.isfinite(before) else math.nan
             cells = (
                 name,
                 _figure(before),
                 _figure(after),
-                f"{change:+.0%}" if math.isfinite(change) else "–",
+                percent(before, after) if before > 0 and math.isfinite(after / before) else "–",
             )
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)

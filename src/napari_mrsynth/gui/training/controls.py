@@ -49,10 +49,20 @@ class Controls(StatusPanel):
         ):
             button.clicked.connect(lambda _=False, signal=signal: signal.emit())
 
+    @staticmethod
+    def _make_plain(button: QPushButton, *, plain: bool) -> None:
+        name = "" if plain else "go"
+        style = button.style()
+        if button.objectName() != name and style is not None:
+            button.setObjectName(name)
+            style.unpolish(button)
+            style.polish(button)
+
     def show_said(self, said: Said, *, can_start: bool, can_pause: bool, can_resume: bool) -> None:
         """Show how things stand, and offer what can be done."""
         working = said.phase in _WORKING
         self.start.setEnabled(can_start and not working)
+        self._make_plain(self.start, plain=can_resume)  # one button leads, not two
         self.resume.setVisible(can_resume)
         self.pause.setVisible(can_pause and not can_resume)
         self.pause.setEnabled(said.phase is Phase.RUNNING)

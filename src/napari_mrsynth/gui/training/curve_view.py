@@ -11,9 +11,10 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
 from napari_mrsynth.gui.training.curves import Point
-from napari_mrsynth.gui.widgets.style import ACCENT
 
-HELD_OUT = "#d69428"
+_LOSS = {"dark": "#7aa5f2", "light": "#2a5fc0"}
+_ERROR = {"dark": "#e0a94a", "light": "#8a5a00"}
+"""Colours by the theme: both read at least 4.5 to 1 on its background."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 46, 20, 20
 _ROOM = 1.25
 """Factor by which an axis of equal values is widened."""
@@ -29,6 +30,10 @@ class CurveView(QWidget):
         self._steps, self._name = 0, ""
         self.setMinimumHeight(150)
         self.setAccessibleName("Loss and held-out error by step")
+        self.setToolTip(
+            "Left: the loss, which is made small, on the scans that are learnt from. "
+            "Right: the error on held-out patients. Both axes are logarithmic; less is better."
+        )
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """As wide as there is room."""
@@ -37,7 +42,8 @@ class CurveView(QWidget):
     @property
     def error_title(self) -> str:
         """What the right axis is called."""
-        return f"held-out {self._name.replace('_', ' ') or 'error'}"
+        name = {"nmse": "error (NMSE)"}.get(self._name, self._name.replace("_", " "))
+        return f"held-out {name or 'error'}"
 
     def show_curves(
         self, losses: Sequence[Point], errors: Sequence[Point], steps: int, name: str = ""
@@ -54,7 +60,20 @@ class CurveView(QWidget):
         """
         self._losses, self._errors = thinned(losses), list(errors)
         self._steps, self._name = steps, name
+        self.setAccessibleDescription(self._in_words())
         self.update()
+
+    def _in_words(self) -> str:
+        """Say the newest figures, for those who do not see the drawing."""
+        words = [f"step {self._last} of {max(self._steps, self._last)}"] if self._last else []
+        words += [f"loss {self._losses[-1][1]:.4g}"] if self._losses else []
+        words += [f"{self.error_title} {self._errors[-1][1]:.4g}"] if self._errors else []
+        return ", ".join(words)
+
+    @property
+    def _last(self) -> int:
+        """The step that was reached: where the drawing ends, however long the training goes on."""
+        return max((points[-1][0] for points in (self._losses, self._errors) if points), default=0)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw axes and curves."""
@@ -68,19 +87,20 @@ class CurveView(QWidget):
         painter.drawLine(_LEFT, bottom, right, bottom)
         painter.drawText(_LEFT, bottom + 3, 20, 14, Qt.AlignmentFlag.AlignLeft, "0")
         painter.drawText(
-            right - 80,
+            right - 160,
             bottom + 3,
-            80,
+            160,
             14,
             Qt.AlignmentFlag.AlignRight,
-            f"step {self._steps}" if self._steps else "",
+            f"step {self._last} of {max(self._steps, self._last)}" if self._last else "",
         )
         if not self._losses and not self._errors:
             painter.drawText(
                 self.rect(), Qt.AlignmentFlag.AlignCenter, "The curves appear with the first steps."
             )
-        self._draw(painter, self._losses, ACCENT, "loss", left=True)
-        self._draw(painter, self._errors, HELD_OUT, self.error_title, left=False)
+        theme = "dark" if ink.lightness() > 127 else "light"
+        self._draw(painter, self._losses, _LOSS[theme], "loss", left=True)
+        self._draw(painter, self._errors, _ERROR[theme], self.error_title, left=False)
         painter.end()
 
     def _draw(
@@ -93,7 +113,7 @@ class CurveView(QWidget):
         if high / low < _ROOM:
             low, high = low / _ROOM, high * _ROOM
         right, bottom = self.width() - _RIGHT, self.height() - _BOTTOM
-        last = max(self._steps, shown[-1][0], 1)
+        last = max(self._last, 1)
         across, up = right - _LEFT, bottom - _TOP
         span = math.log(high / low)
         places = [

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QSize, QTimer
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QApplication, QMainWindow, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.training.before_after import BeforeAfter
 from napari_mrsynth.gui.training.controls import Controls
@@ -55,6 +55,7 @@ class TrainingDock(DockFrame):
         self.tune = FineTunePanel()
         self.train = TrainPanel()
         self.modes = QTabWidget()
+        self.progress = self._revealed = heading("Progress")
         self.curve = CurveView()
         self.sample = SampleView()
         self.result = BeforeAfter()
@@ -74,6 +75,18 @@ class TrainingDock(DockFrame):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Wide enough for the tables."""
         return QSize(390, 860)
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll so that a widget of the sections is seen whole, as far up as it goes."""
+        self._revealed = widget
+        QTimer.singleShot(0, self._scroll)  # when what has just been shown has its place
+
+    def _scroll(self) -> None:
+        area = self.findChild(QScrollArea)
+        inside = None if area is None else area.widget()
+        bar = None if area is None else area.verticalScrollBar()
+        if inside is not None and bar is not None:
+            bar.setValue(self._revealed.mapTo(inside, QPoint(0, 0)).y())
 
     # ------------------------------------------------------------------ leaving
 
@@ -139,7 +152,7 @@ class TrainingDock(DockFrame):
             self.modes.addTab(page, name)
         sections = self.frame(self.controls)
         sections.addWidget(self.modes)
-        sections.addWidget(heading("Progress"))
+        sections.addWidget(self.progress)
         sections.addWidget(self.curve)
         sections.addWidget(self.sample)
         sections.addWidget(self.result)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -45,14 +46,16 @@ class FineTunePanel(QWidget):
         self.take.setToolTip("The patient of the Synthesis dock, with its names and alignment")
         self.take.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.remove = QPushButton("Remove")
-        self.remove.setToolTip("Take the selected patient off the list; nothing is deleted")
+        self.remove.setToolTip("Take the selected patient off the list (Delete); nothing is deleted")
+        self.remove.setEnabled(False)
         self.parts = narrow_combo("What learns", "Decoder only: how scans are understood stays as it was")
         for text, part in _PARTS:
             self.parts.addItem(text, part)
         self.steps = QSpinBox()
         self.steps.setRange(1, 100_000)
         self.steps.setValue(200)
-        self.steps.setAccessibleName("Optimiser steps")
+        self.steps.setAccessibleName("Steps")
+        self.steps.setToolTip("How many steps the optimiser takes; the time left is shown once it runs")
         self.name = QLineEdit()
         self.name.setPlaceholderText("made up if left empty")
         self.name.setAccessibleName("Name of the new model")
@@ -61,6 +64,10 @@ class FineTunePanel(QWidget):
         self.add.clicked.connect(self.folder_asked)
         self.take.clicked.connect(self.open_patient_asked)
         self.remove.clicked.connect(lambda: self.removal_asked.emit(self.patients.chosen or ""))
+        self.patients.currentItemChanged.connect(lambda item, _: self.remove.setEnabled(item is not None))
+        delete = QShortcut(QKeySequence(QKeySequence.StandardKey.Delete), self.patients)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+        delete.activated.connect(self.remove.click)
         self.model.activated.connect(lambda _: self.changed.emit())
 
     def show_models(self, cards: Sequence[Card]) -> None:
@@ -69,15 +76,21 @@ class FineTunePanel(QWidget):
         self.model.clear()
         for card in cards:
             self.model.addItem(card.title or card.id, card.id)
+            tip = f"{card.title}\n{card.id}"
+            self.model.setItemData(self.model.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.model.setCurrentIndex(max(self.model.findData(before), 0 if cards else -1))
 
     def show_patients(self, patients: Sequence[Patient], contrasts: Sequence[str]) -> None:
         """Show who is listed; `contrasts` are the model's."""
         reasons = [patient.left_out(contrasts, FEWEST) for patient in patients]
         self.patients.show_patients(patients, reasons)
+        self.remove.setEnabled(self.patients.chosen is not None)
         usable = [p.id for p, reason in zip(patients, reasons, strict=True) if not reason]
         if len(usable) > 1:
-            text = f"{usable[-1]} is kept aside: the model is judged on it and does not learn from it."
+            text = (
+                f"{usable[-1]} is kept aside: the model is judged on it and does not learn from it. "
+                "Where the model knows it already, another one is taken."
+            )
         elif usable:
             text = "With one patient, slices of it are kept aside. That says little about other patients."
         else:

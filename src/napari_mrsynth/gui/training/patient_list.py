@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
@@ -33,6 +33,7 @@ class PatientList(QTreeWidget):
         super().__init__()
         self._ticks = held_out
         self._rows: list[tuple[str, str, bool]] = []
+        self._held: set[str] = set()
         self.setHeaderLabels(["Held out" if held_out else "Patient", "Scans"])
         self.setRootIsDecorated(False)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -42,7 +43,7 @@ class PatientList(QTreeWidget):
         header = self.header()
         if header is not None:
             header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.ResizeToContents)
-        self.itemChanged.connect(lambda *_: self.held_out_chosen.emit(self.ticked))
+        self.itemChanged.connect(self._tick)
 
     @property
     def chosen(self) -> str | None:
@@ -56,18 +57,19 @@ class PatientList(QTreeWidget):
         items = (self.topLevelItem(row) for row in range(self.topLevelItemCount()))
         return tuple(i.text(_NAME) for i in items if i is not None and _is_ticked(i))
 
-    def show_patients(
-        self, patients: Sequence[Patient], reasons: Sequence[str], held_out: Collection[str] = ()
-    ) -> None:
-        """Show patients, those with a reason as left out.
+    def forget_ticks(self) -> None:
+        """Hold nobody out; for other patients to come."""
+        self._held.clear()
+        self._rows = []
+
+    def show_patients(self, patients: Sequence[Patient], reasons: Sequence[str]) -> None:
+        """Show patients, those with a reason as left out; a tick outlives being left out for a while.
 
         Parameters
         ----------
         patients : sequence of Patient
         reasons : sequence of str
             Why each is left out; empty where it is not.
-        held_out : collection of str
-            Ids that are ticked.
         """
         rows = [
             (
@@ -80,20 +82,28 @@ class PatientList(QTreeWidget):
         if rows == self._rows:  # a tick must not rebuild the list whose tick is being told
             return
         self._rows = rows
+        faint = self.palette().placeholderText()
         self.blockSignals(True)
         self.clear()
         for (name, text, usable), patient in zip(rows, patients, strict=True):
             item = QTreeWidgetItem([name, text])
             item.setToolTip(_NAME, str(patient.folder))
             item.setToolTip(_HAS, text)
-            if not usable:
-                item.setDisabled(True)
+            if not usable:  # greyed but not disabled: who is left out can be selected and removed
+                for column in (_NAME, _HAS):
+                    item.setForeground(column, faint)
             elif self._ticks:
-                on = name in held_out
+                on = name in self._held
                 item.setCheckState(_NAME, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.addTopLevelItem(item)
         self.blockSignals(False)
 
+    def _tick(self, item: QTreeWidgetItem) -> None:
+        (self._held.add if _is_ticked(item) else self._held.discard)(item.text(_NAME))
+        self.held_out_chosen.emit(self.ticked)
+
 
 def _is_ticked(item: QTreeWidgetItem) -> bool:
-    return not item.isDisabled() and item.checkState(_NAME) == Qt.CheckState.Checked
+    return item.data(_NAME, Qt.ItemDataRole.CheckStateRole) is not None and (
+        item.checkState(_NAME) == Qt.CheckState.Checked
+    )

@@ -54,7 +54,10 @@ class Patient:
         has = len(wanted) - len(missing)
         if has >= (len(wanted) if at_least is None else at_least):
             return ""
-        return f"has no {', '.join(missing)}"
+        if at_least is None:
+            return f"has no {', '.join(missing)}"
+        here = ", ".join(contrast for contrast in wanted if contrast in self.contrasts) or "none"
+        return f"has {here} of {', '.join(wanted)}; {at_least} are needed"
 
 
 def looking(folders: Sequence[tuple[str, Path]]) -> Generator[Progress, None, tuple[Patient, ...]]:

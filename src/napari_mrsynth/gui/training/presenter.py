@@ -188,6 +188,7 @@ class TrainingPresenter:
             self._show_unfinished()
             raise InputError(f"There is nothing to go on with in {folder}.", hint="Start it anew.")
         self.session.start(found)
+        self._dock.reveal(self._dock.progress)
 
     def _start(self) -> None:
         task = self._fine_tuning() if self.session.mode is Mode.FINE_TUNE else self._training()
@@ -199,6 +200,7 @@ class TrainingPresenter:
             raise InputError(f"There is a model “{task.id}” already.", hint="Give the new one another name.")
         self._dock.result.show_rows(())
         self.session.start(task)
+        self._dock.reveal(self._dock.progress)
 
     def _fine_tuning(self) -> Task:
         panel, contrasts = self._dock.tune, self._contrasts()
@@ -275,14 +277,19 @@ class TrainingPresenter:
     def _show_patients(self) -> None:
         dock, session = self._dock, self.session
         dock.tune.show_patients(session.mine, self._contrasts())
-        dock.train.show_patients(session.root, self._cohort(), dock.train.patients.ticked)
+        dock.train.show_patients(session.root, self._cohort())
+        self._show_where()
+        self._show_said(session.said)
+
+    def _show_where(self) -> None:
+        """Say where a training goes, and whether one is there already."""
+        dock = self._dock
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
         there = is_id(name) and len(name) <= LONGEST_NAME and folder.is_dir()
         again = f" A run “{name}” is there: Start goes on with it." if there else ""
         dock.train.where.setText(f"Log, checkpoints and pictures go into a run folder.{again}")
         dock.train.where.setToolTip(str(folder))
-        self._show_said(session.said)
 
     def _show_said(self, said: Said) -> None:
         session, dock = self.session, self._dock
@@ -295,6 +302,7 @@ class TrainingPresenter:
         busy = session.busy
         if not busy and not dock.tune.isEnabled():  # something has just ended
             self._show_unfinished()
+            self._show_where()
         for panel in (dock.tune, dock.train):
             panel.setEnabled(not busy)
         for index in range(dock.modes.count()):
@@ -326,6 +334,7 @@ class TrainingPresenter:
 
     def _show_result(self, report: Any) -> None:
         self._dock.result.show_rows(telling.rows_of(report))
+        self._dock.reveal(self._dock.result)
 
     def _show_model(self, model: str) -> None:
         self.store.refresh()

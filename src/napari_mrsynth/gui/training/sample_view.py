@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QMouseEvent, QPixmap, QResizeEvent
+from qtpy.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout
+
+from napari_mrsynth.gui.widgets.style import ACCENT
+
+_OPENING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 
 
 class SampleView(QLabel):
@@ -19,7 +23,8 @@ class SampleView(QLabel):
         self.setMinimumWidth(100)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setToolTip("Example slices of a patient who is held out; click to see them large")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setToolTip("Example slices of a patient who is held out; click or press Enter to see them large")
         self.setAccessibleName("Example slices")
         self.hide()
 
@@ -40,6 +45,26 @@ class SampleView(QLabel):
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Show it large."""
+        self.show_large()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Show it large, as a click does."""
+        if event is not None and event.key() in _OPENING:
+            self.show_large()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Draw the picture, framed where the keyboard is on it."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setPen(QPen(QColor(ACCENT), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+            painter.end()
+
+    def show_large(self) -> None:
+        """Open the picture, as it was drawn, in a window of its own."""
         if self._whole.isNull() or self._path is None:
             return
         dialog = QDialog(self.window())

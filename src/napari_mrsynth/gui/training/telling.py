@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -84,7 +84,8 @@ def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Sai
     taken, used = report["steps"], report["exported_step"]
     best = f" The weights of step {used} were the best there." if used < taken else ""
     where = f"The model is in {report['bundle']}. {kept_in_run}" if kept_in_run else in_the_list(model)
-    return Said(Phase.DONE, f"Done after {taken} steps.{figure}{best}", where)
+    out = _left_out((each["subject"], each["reason"]) for each in report.get("skipped", ()))
+    return Said(Phase.DONE, f"Done after {taken} steps.{figure}{best}", f"{where} {out}".strip())
 
 
 def fine_tuned(report: Mapping[str, Any]) -> Said:
@@ -92,7 +93,8 @@ def fine_tuned(report: Mapping[str, Any]) -> Said:
     before, after = report["nmse"]["mean_before"], report["nmse"]["mean_after"]
     change = _change(before, after)
     aside = f"Measured on {report['kept_aside']}."
-    notes = " ".join(str(note) for note in report["notes"])
+    out = _left_out((each["patient"], each["reason"]) for each in report.get("skipped", ()))
+    notes = " ".join([*map(str, report["notes"]), out])
     if report["rolled_back"]:
         text = f"Rolled back: the error on what was kept aside did not fall ({change})."
         return Said(
@@ -100,7 +102,7 @@ def fine_tuned(report: Mapping[str, Any]) -> Said:
             text,
             f"No model was written, the old one is as it was. {aside} {notes}".strip(),
         )
-    text = f"Better by what was kept aside: mean error {change}, in {format_seconds(report['seconds'])}."
+    text = f"Better on what was kept aside: mean error {change}, in {format_seconds(report['seconds'])}."
     return Said(Phase.DONE, text, f"{in_the_list(Path(report['bundle']).name)} {aside} {notes}".strip())
 
 
@@ -110,14 +112,26 @@ def in_the_list(model: str) -> str:
 
 
 def rows_of(report: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Return (``T1w + T2w → FLAIR``, error before, error after) of a fine-tuning; NaN where unknown."""
-    before, after = report["nmse"]["before"], report["nmse"]["after"]
-    return [(_pair(name), _number(error), _number(after.get(name))) for name, error in before.items()]
+    """Return (``T1w + T2w → FLAIR``, error before, error after) of a fine-tuning; NaN where unknown.
+
+    The first row of several is their mean, which the fine-tuning is judged by.
+    """
+    errors = report["nmse"]
+    before, after = errors["before"], errors["after"]
+    pairs = [(_pair(name), _number(error), _number(after.get(name))) for name, error in before.items()]
+    if len(pairs) < 2:
+        return pairs
+    return [("Mean of all", _number(errors["mean_before"]), _number(errors["mean_after"])), *pairs]
 
 
-def who_is_out(patients: Sequence[tuple[str, str]]) -> str:
-    """List who is left out with the reason, one a line."""
-    return "\n".join(f"{name}: {reason}" for name, reason in patients)
+def percent(before: float, after: float) -> str:
+    """Say by how much an error changed; small changes with more digits, so that none is a plain 0."""
+    change = 100 * (after / before - 1)
+    return f"{change:+.0f} %" if abs(change) >= 1 else f"{change:+.2f} %"
+
+
+def _left_out(patients: Iterable[tuple[str, str]]) -> str:
+    return " ".join(f"Left out: {name}, {reason}" for name, reason in patients)
 
 
 def _figures(table: Mapping[str, Mapping[str, float | None]]) -> list[float]:
@@ -136,4 +150,5 @@ def _number(value: float | None) -> float:
 def _change(before: float | None, after: float | None) -> str:
     if before is None or after is None or not before:
         return "unknown, as an image without any signal was made"
-    return f"{before:.4f} → {after:.4f}, {100 * (after / before - 1):+.0f} %"
+    digits = 4 if f"{before:.4f}" != f"{after:.4f}" else 6
+    return f"{before:.{digits}f} → {after:.{digits}f}, {percent(before, after)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class TrainPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._root: Path | None = None
         self.unfinished = UnfinishedRuns()
         self.folder = QPushButton("Choose a data folder…")
         self.folder.setToolTip("A folder that holds a folder per patient")
@@ -78,6 +79,8 @@ class TrainPanel(QWidget):
             self.configuration.addItem(configuration.title)
             index = self.configuration.count() - 1
             self.configuration.setItemData(index, str(configuration.path))
+            tip = f"{configuration.title}\n{configuration.path}"
+            self.configuration.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         self.configuration.setCurrentIndex(chosen)
         if not configurations:
             return
@@ -100,14 +103,15 @@ class TrainPanel(QWidget):
             self.start.setItemData(self.start.count() - 1, card.title, Qt.ItemDataRole.ToolTipRole)
         self.start.setCurrentIndex(max(self.start.findData(before), 0))
 
-    def show_patients(
-        self, root: Path | None, patients: Sequence[Patient], held_out: Collection[str]
-    ) -> None:
+    def show_patients(self, root: Path | None, patients: Sequence[Patient]) -> None:
         """Show who is in the data folder, and who is left out and why."""
+        if root != self._root:
+            self._root = root
+            self.patients.forget_ticks()
         self.folder.setText("Choose a data folder…" if root is None else f"Data folder: {root.name}…")
         self.folder.setToolTip("A folder that holds a folder per patient" if root is None else str(root))
         reasons = [patient.left_out(self.wanted) for patient in patients]
-        self.patients.show_patients(patients, reasons, held_out)
+        self.patients.show_patients(patients, reasons)
         self.patients.setVisible(bool(patients))
         out = sum(map(bool, reasons))
         held = len(self.patients.ticked)
