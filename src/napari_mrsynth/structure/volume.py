@@ -163,8 +163,8 @@ def field_of(volume: Volume) -> Field:
     """
     known = _FIELDS.get(volume)
     if known is None:
-        shown = (volume.display > 0).any(axis=0)
-        rows, columns = (_around(shown.any(axis=1 - axis)) for axis in (0, 1))
+        shown: NDArray[np.bool_] = np.any(volume.display > 0, axis=0)
+        rows, columns = _around(shown.max(axis=1)), _around(shown.max(axis=0))
         known = _FIELDS[volume] = rows, columns
     return known
 
