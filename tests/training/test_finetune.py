@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from imageio.v3 import imread
 
 from napari_mrsynth.bundles import Bundle, Card, save_bundle
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
@@ -117,7 +118,10 @@ def test_a_model_that_got_worse_is_rolled_back(settings, parent):
 
 
 def test_with_one_patient_slices_are_kept_aside_and_that_is_said(settings, patients):
-    outcome = finetune(replace(settings, patients=(patients[0],)))
+    picture = settings.out.parent / "shown.png"
+    outcome = finetune(replace(settings, patients=(patients[0],), picture=picture))
+    height, width = imread(picture).shape[:2]
+    assert height < width  # three contrasts by five columns
     assert outcome.by_slices
     assert "slices" in outcome.kept_aside
     assert "little about other patients" in outcome.kept_aside

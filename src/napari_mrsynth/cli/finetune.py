@@ -52,6 +52,10 @@ def finetune(
     crop: Annotated[int, typer.Option(min=16, help="Side of the crops in voxels.")] = 96,
     seed: Annotated[int, typer.Option(help="Of crops and order.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 for torch's choice.")] = 0,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw a slice that was kept aside, made before and after."),
+    ] = None,
     progress: Telling = Style.TEXT,
 ) -> Report:
     """Fine-tune a model on your own scans; kept only if the error on what was kept aside falls."""
@@ -69,6 +73,7 @@ def finetune(
         pace=Pace(steps=steps, batch=batch, crop=crop, lr=rate, seed=seed, threads=threads),
         out=None if out is None else absolute(out),
         id=name,
+        picture=None if picture is None else absolute(picture),
     )
     with telling(progress) as show:
         outcome = run(settings, show)

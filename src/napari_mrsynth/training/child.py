@@ -67,7 +67,7 @@ class Child:
         card = replace(
             self.parent,
             id=bundle_id,
-            title=f"{self.parent.title or self.parent.id}, {learnt} on {count}",
+            title=f"{bundle_id}: {learnt} on {count}, from {self.parent.id}",  # lists cut off its end
             network=dict(self.transfer.spec),
             inputs=self.transfer.network.inputs,
             outputs=self.transfer.network.outputs,

@@ -16,6 +16,7 @@ from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
 from napari_mrsynth.training.adapt import Pace, Pair, adapt, errors
 from napari_mrsynth.training.aside import keep_aside, was_seen
+from napari_mrsynth.training.before_after import BeforeAfter
 from napari_mrsynth.training.child import Child
 from napari_mrsynth.training.given import given_patients
 from napari_mrsynth.training.heldout import pairs
@@ -45,6 +46,8 @@ class FineTune:
         Of the new bundle; by default made from the parent's and the patients.
     cache : str
         Where prepared patients are kept; empty for the user's cache folder.
+    picture : Path, optional
+        A PNG of a slice that was kept aside, made before and after.
     """
 
     bundle: Bundle
@@ -56,6 +59,7 @@ class FineTune:
     out: Path | None = None
     id: str = ""
     cache: str = ""
+    picture: Path | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.patients) <= MOST_PATIENTS:
@@ -171,6 +175,8 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         aside = keep_aside(patients, seen, network.neighbours, Path(scratch))
         tell(0.1, f"measuring the model on {aside.judge.subject}")
         before = errors(network, aside.judge, requests, aside.planes)
+        shown = BeforeAfter.of(aside, requests) if settings.picture is not None else None
+        made_before = shown.made(network) if shown is not None else {}
         learnt = adapt(
             transfer,
             aside.learn,
@@ -180,6 +186,8 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         )
         tell(0.85, f"measuring the fine-tuned model on {aside.judge.subject}")
         after = errors(learnt, aside.judge, requests, aside.planes)
+        if shown is not None and settings.picture is not None:
+            shown.draw(settings.picture, made_before, shown.made(learnt))
     better = _mean(after) < _mean(before)
     folder = None
     if better:

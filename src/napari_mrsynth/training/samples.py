@@ -71,22 +71,29 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
     for inputs, target in requests:
         truth = one.volume(target)[plane] * one.mask[plane]
         image = made[inputs, target][plane]
-        row = [(contrast, one.volume(contrast)[plane], "gray", _top(one, contrast)) for contrast in inputs]
+        row = [(contrast, one.volume(contrast)[plane], "gray", top(one, contrast)) for contrast in inputs]
         row += [
-            (f"{target} made", image, "gray", _top(one, target)),
-            (f"{target} true", truth, "gray", _top(one, target)),
-            ("off by", np.abs(image - truth), "magma", _top(one, target) / 3),
+            (f"{target} made", image, "gray", top(one, target)),
+            (f"{target} true", truth, "gray", top(one, target)),
+            ("off by", np.abs(image - truth), "magma", top(one, target) / 3),
         ]
         rows.append(row)
-    _montage(path, rows, f"{patient.subject}, {title}")
+    montage(path, rows, f"{patient.subject}, {title}")
 
 
-def _top(patient: Prepared, contrast: str) -> float:
+def top(patient: Prepared, contrast: str) -> float:
     """Return the intensity shown as white."""
     return float(np.percentile(patient.volume(contrast)[patient.mask], 99.5)) or 1.0
 
 
-def _montage(path: Path, rows: list[list[tuple[str, NDArray[np.float32], str, float]]], title: str) -> None:
+def montage(path: Path, rows: list[list[tuple[str, NDArray[np.float32], str, float]]], title: str) -> None:
+    """Write rows of (title, slice (A, R), colour map, intensity shown as the map's end) as a PNG.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -257,6 +257,25 @@ def test_a_change_too_small_to_print_is_not_called_none():
     assert "(0.028310 → 0.028340, +0.11 %)" in said.message
 
 
+def test_a_slice_made_before_and_after_is_shown_anew_each_time(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    assert dock.sample.isHidden()
+    drawn = []
+    for _ in range(2):
+        command = process.started[-1]
+        drawn.append(Path(command[command.index("--picture") + 1]))
+        drawn[-1].parent.mkdir(exist_ok=True)
+        assert dock.curve.grab().save(str(drawn[-1]))
+        process.end(Ended(0, report=REPORT))
+        assert not dock.sample.isHidden()
+        assert dock.session.sample == drawn[-1]
+        dock.controls.start.click()
+        assert dock.sample.isHidden()
+    assert drawn[0] != drawn[1]
+    dock.session.close()
+    assert not drawn[0].exists()
+
+
 def test_a_model_that_was_rolled_back_is_said_so(dock, answers, process, cohort):
     begin_fine_tuning(dock, answers, cohort)
     process.end(Ended(1, report={**REPORT, "rolled_back": True, "bundle": None}))

@@ -154,6 +154,6 @@ class TrainingDock(DockFrame):
         sections.addWidget(self.modes)
         sections.addWidget(self.progress)
         sections.addWidget(self.curve)
-        sections.addWidget(self.sample)
         sections.addWidget(self.result)
+        sections.addWidget(self.sample)
         sections.addStretch(1)

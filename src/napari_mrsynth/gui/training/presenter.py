@@ -211,6 +211,7 @@ class TrainingPresenter:
             panel.parts.currentData(),
             panel.steps.value(),
             panel.name.text().strip(),
+            self.session.new_picture(),
         )
 
     def _training(self) -> Task:

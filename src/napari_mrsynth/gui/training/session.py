@@ -88,7 +88,8 @@ class TrainingSession:
         self._stepped = 0
         self._checkpoint: int | None = None
         self._tails: tuple[Tail, Tail] | None = None
-        self._copies: tempfile.TemporaryDirectory[str] | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._pictures = 0
 
     @property
     def running(self) -> bool:
@@ -153,9 +154,18 @@ class TrainingSession:
             raise InputError(
                 f"{study.name} is listed already.", hint="Open another patient, or add a folder."
             )
-        self._copies = self._copies or tempfile.TemporaryDirectory(prefix="mrsynth-patients-")
-        folder = Path(self._copies.name) / (re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient")
+        folder = self._scratch / (re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient")
         self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
+
+    def new_picture(self) -> Path:
+        """Return where the next fine-tuning can draw; it is gone with the session."""
+        self._pictures += 1
+        return self._scratch / "pictures" / f"before-and-after-{self._pictures}.png"
+
+    @property
+    def _scratch(self) -> Path:
+        self._temporary = self._temporary or tempfile.TemporaryDirectory(prefix="mrsynth-patients-")
+        return Path(self._temporary.name)
 
     def remove(self, name: str) -> None:
         """Take a patient off the list for fine-tuning."""
@@ -234,9 +244,9 @@ class TrainingSession:
         self._runner.cancel()
         self._process.kill()
         self._running = False
-        if self._copies is not None:
-            self._copies.cleanup()
-            self._copies = None
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
 
     def tick(self) -> None:
         """Read what the training has written; called every now and then while it runs."""
@@ -297,6 +307,9 @@ class TrainingSession:
     def _ended(self, ended: Ended) -> None:
         self._running = False
         self.tick()
+        if isinstance(self.task, FineTuneTask) and self.task.picture and self.task.picture.is_file():
+            self.sample = self.task.picture
+            self.figures_changed.emit()
         asked, pausing = self._stopping, self.said.phase is Phase.PAUSING
         if ended.exit_code == 0 and not ended.crashed and ended.report:
             self._finish(ended.report)

@@ -32,6 +32,8 @@ class FineTuneTask:
     steps : int
     id : str
         Of the new model; made up if empty.
+    picture : Path, optional
+        Where a slice that was kept aside is drawn, made before and after.
     """
 
     bundle: str
@@ -39,6 +41,7 @@ class FineTuneTask:
     parts: str = "decoder"
     steps: int = 200
     id: str = ""
+    picture: Path | None = None
     folder: None = None  # its logs and checkpoints are temporary
 
     def __post_init__(self) -> None:
@@ -52,7 +55,8 @@ class FineTuneTask:
     def arguments(self) -> tuple[str, ...]:
         """What follows ``mrsynth``."""
         named = ("--id", self.id) if self.id else ()
-        options = ("--parts", self.parts, "--steps", str(self.steps), *named)
+        drawn = ("--picture", str(self.picture)) if self.picture is not None else ()
+        options = ("--parts", self.parts, "--steps", str(self.steps), *named, *drawn)
         patients = (str(patient) for patient in self.patients)
         return ("finetune", *options, "--progress", "json", "--json", "--", self.bundle, *patients)
 
