@@ -21,7 +21,7 @@ from napari_mrsynth.generation import (
     segmenter_bundle,
 )
 from napari_mrsynth.generation.saving import save
-from napari_mrsynth.imaging import LabelVolume
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume
 from napari_mrsynth.io import read_image
 from napari_mrsynth.io.provenance import recognise
 from napari_mrsynth.lesions import label_set
@@ -150,6 +150,24 @@ def test_thick_slices_are_made_on_their_own_grid(maker, labels):
     result, _ = finish(maker.run(anatomy, painted, ["T2w"]))
     assert result.outputs["T2w"].grid.same_as(scan.grid)
     assert any("another grid" in warning for warning in result.warnings)
+
+
+def test_a_lesion_at_the_brains_edge_survives_another_grid_and_one_outside_does_not(anatomy):
+    brain = anatomy.brain.array
+    coarse = anatomy.grid.affine.matrix.copy()
+    coarse[:3, :3] *= 2
+    coarse[:3, 3] = anatomy.grid.affine.apply((0.5, 0.5, 0.5))
+    shape = tuple(n // 2 for n in brain.shape)
+    blocks = brain.reshape(shape[0], 2, shape[1], 2, shape[2], 2)
+    drawn = np.where(blocks.any(axis=(1, 3, 5)), 2, 0).astype(np.uint8)  # reaches over the edge everywhere
+    painted = paint_on(LabelVolume(drawn, Grid(shape, Affine(coarse)), "coarse"), TUMOUR, anatomy)
+    np.testing.assert_array_equal(painted.labels.array > 0, brain)
+    assert any("just outside the brain were left out" in note for note in painted.labels.notes)
+    assert any("another grid" in note for note in painted.labels.notes)
+    far = np.zeros(shape, np.uint8)
+    far[:2, :2] = 2
+    with pytest.raises(LabelError, match="100% of the lesion lies outside"):
+        paint_on(LabelVolume(far, Grid(shape, Affine(coarse)), "far"), TUMOUR, anatomy)
 
 
 def test_the_segmenters_answer_has_a_figure_per_class_and_one_for_all(made, store, anatomy, painted):

@@ -91,6 +91,30 @@ def test_the_made_intensities_are_brought_to_the_real_ones_around_the_lesion(lab
     np.testing.assert_allclose(gentle.array[labels.array > 0], 600, rtol=1e-3)
 
 
+def test_a_dark_lesion_stays_dark_in_a_scan_with_negative_values(labels, brain):
+    real = phantom(SHAPE, AFFINE, "T1w", scale=1, noise=0.02)
+    inside = brain.array
+    centred = np.where(inside, (real.array - real.array[inside].mean()) / real.array[inside].std(), 0)
+    scored = replace(real, array=centred.astype(np.float32))
+    made = made_of(real, labels, 100, 0)
+    made.array[labels.array > 0] = 1e-3  # black
+    painted = paint_into(scored, made, labels, brain, blend_mm=0)
+    core = painted.array[labels.array > 0]
+    np.testing.assert_allclose(core, max(centred[inside].min(), core.min()), rtol=1e-5)
+    assert core.max() < -0.5  # darker than the brain's mean, which is 0
+
+
+def test_where_little_lies_around_the_lesion_the_whole_brain_is_compared(labels, brain, far):
+    real = phantom(SHAPE, AFFINE, "FLAIR", scale=150, noise=0.02)
+    close = BrainMask(brain.array & ((labels.array > 0) | (far > 8)), "with a gap")
+    painted = paint_into(real, made_of(real, labels, 0.8, 20), labels, close, blend_mm=0)
+    record = painted.source.synthetic["into"]
+    np.testing.assert_allclose((record["scale"], record["shift"]), (1.25, -25), rtol=1e-3)
+    alone = BrainMask(labels.array > 0, "nothing but the lesion")
+    with pytest.raises(InputError, match="no healthy brain"):
+        paint_into(real, made_of(real, labels), labels, alone)
+
+
 def test_the_rim_passes_over_without_a_step(labels, brain, far):
     real = phantom(SHAPE, AFFINE, "FLAIR", noise=0)
     flat = replace(real, array=np.where(brain.array, 400, 0).astype(np.float32))
@@ -105,7 +129,7 @@ def test_the_rim_passes_over_without_a_step(labels, brain, far):
 
 def test_nothing_is_changed_outside_the_brain(labels, brain, far):
     real = phantom(SHAPE, AFFINE, "FLAIR")
-    shut = BrainMask(brain.array & (labels.array == 1), "core only")
+    shut = BrainMask(brain.array & (labels.array != 2), "without the outer lesion")
     painted = paint_into(real, made_of(real, labels), labels, shut)
     assert (painted.array[~shut.array] == real.array[~shut.array]).all()
 

@@ -21,7 +21,7 @@ SHELL_MM = 8.0
 """Width of the shell around a lesion, rim included, in which intensities are compared."""
 
 FEWEST = 50
-"""Voxels that the shell must have."""
+"""Where the shell has fewer voxels, intensities are compared in the whole healthy brain."""
 
 SCALES = (0.5, 2.0)
 """Between these the spread of the made intensities may be changed."""
@@ -86,7 +86,7 @@ def paint_into(
     GridError
         If labels, brain and generated scan do not lie on one grid.
     InputError
-        If the lesion lies outside the real scan.
+        If the lesion lies outside the real scan, or there is no brain but the lesion.
     """
     if not 0 <= blend_mm <= 50:
         raise ConfigError(f"The rim is {blend_mm:g} mm wide; it lies between 0 and 50 mm.")
@@ -104,14 +104,19 @@ def paint_into(
     generated = resample(made, grid).array.astype(np.float32, copy=False)
     distance = _distance(lesion, max(blend_mm, SHELL_MM), grid.spacing)
     shell = (distance > 0) & (distance <= SHELL_MM) & inside
+    healthy = inside & ~lesion
     if own_lesions is not None:
-        shell &= ~_there(own_lesions, grid)
+        healthy &= ~_there(own_lesions, grid)
+    shell &= healthy
+    if np.count_nonzero(shell) < FEWEST:
+        shell = healthy
     match = _match(real.array, generated, shell)
     weight = _weight(distance, blend_mm) * inside
     array = np.array(real.array)
     touched = weight > 0
     share = weight[touched].astype(np.float64)
-    fresh = np.maximum(generated[touched].astype(np.float64) * match.scale + match.shift, 0)
+    darkest = min(float(real.array[inside].min(initial=0)), 0.0)  # not 0 where scans have negative values
+    fresh = np.maximum(generated[touched].astype(np.float64) * match.scale + match.shift, darkest)
     before = array[touched].astype(np.float64)
     blended = before + share * (fresh - before)
     if array.dtype.kind in "iu":
@@ -158,8 +163,11 @@ def _weight(distance: NDArray[np.float32], blend_mm: float) -> NDArray[np.float3
 def _match(real: NDArray[Any], made: NDArray[np.float32], shell: NDArray[np.bool_]) -> Match:
     """Bring mean and spread of the made intensities in the shell to those of the real ones."""
     count = int(shell.sum())
-    if count < FEWEST:
-        return Match(1.0, 0.0, count)
+    if not count:
+        raise InputError(
+            "There is no healthy brain around the lesion to compare the made intensities with.",
+            hint="Check the brain mask, and what is named as the patient's own lesions.",
+        )
     there, here = real[shell].astype(np.float64), made[shell].astype(np.float64)
     spread = float(here.std())
     scale = float(np.clip(there.std() / spread, *SCALES)) if spread > 0 else 1.0

@@ -38,7 +38,8 @@ class Painted:
 def paint_on(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painted:
     """Fit a label map to an anatomy.
 
-    Numbers of another convention are translated, another grid takes the nearest voxels; both are noted.
+    Numbers of another convention are translated, another grid takes the nearest voxels; both are noted, and
+    so is what a lesion at the brain's edge loses by the latter.
 
     Raises
     ------
@@ -50,6 +51,8 @@ def paint_on(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painte
     """
     fitted = conform(labels, classes, anatomy.grid, of=anatomy.name)
     fitted = replace(fitted, array=fitted.array.astype(np.uint8))
+    if anatomy.grid.mismatch(labels.grid) is not None:
+        fitted = _without_overhang(fitted, anatomy.brain.array, labels.grid)
     require_inside(fitted, anatomy.brain.array)
     framed = anatomy.in_frame(fitted)
     if not framed.any():
@@ -58,6 +61,32 @@ def paint_on(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painte
             hint="Paint it larger.",
         )
     return Painted(fitted, framed)
+
+
+def _without_overhang(labels: LabelVolume, brain: NDArray[np.bool_], drawn_on: Grid) -> LabelVolume:
+    """Leave out what reaches over the brain's edge by no more than half a voxel of the grid it was drawn on.
+
+    A lesion at the edge of the brain does that by being resampled.
+    """
+    from scipy import ndimage
+
+    over = (labels.array > 0) & ~brain
+    if not over.any():
+        return labels
+    reach_mm = float(np.linalg.norm(drawn_on.spacing)) / 2 + max(labels.grid.spacing)
+    margin = [int(np.ceil(reach_mm / size)) + 1 for size in labels.grid.spacing]
+    box = tuple(
+        slice(max(int(at.min()) - edge, 0), int(at.max()) + edge + 1)
+        for at, edge in zip(np.nonzero(over), margin, strict=True)
+    )
+    near = ndimage.distance_transform_edt(~brain[box], sampling=labels.grid.spacing) <= reach_mm
+    left_out = over[box] & near & brain[box].any()
+    array = labels.array.copy()
+    array[box][left_out] = 0
+    if not array.any():
+        return labels
+    note = f"{int(left_out.sum())} voxels of it that came to lie just outside the brain were left out."
+    return replace(labels, array=array).noting(note)
 
 
 def paint_slice(labels: LabelVolume, anatomy: Anatomy, display_slice: int) -> Painted:
