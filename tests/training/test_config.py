@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import napari_mrsynth.systems.anysubset as anysubset
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.config import load_config
 
+CONFIGS = Path(anysubset.__file__).parent / "configs"
 MINIMAL = "system: anysubset\ndata: {root: scans}\nnetwork: {name: anysubset}\n"
 
 
@@ -26,10 +29,19 @@ def config_file(tmp_path: Path):
 def test_the_committed_configurations_load_and_build():
     from napari_mrsynth.networks.registry import build
 
-    for path in sorted((Path(anysubset.__file__).parent / "configs").glob("*.yaml")):
+    for path in sorted(CONFIGS.glob("*.yaml")):
         config = load_config(path)
         params = {key: value for key, value in config.network.items() if key != "name"}
         assert build(config.network["name"], params).outputs == tuple(config.network["outputs"])
+
+
+def test_a_configuration_builds_in_a_process_that_has_imported_nothing_yet():
+    program = (
+        "from napari_mrsynth.training.config import load_config\n"
+        "from napari_mrsynth.training.registry import training_system\n"
+        f"training_system(load_config({str(CONFIGS / 'paper-brats.yaml')!r}), [1.0] * 4)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_an_override_reaches_a_nested_setting_with_its_type(config_file):

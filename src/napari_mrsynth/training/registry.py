@@ -75,6 +75,7 @@ def training_system(config: TrainConfig, spread: Sequence[float]) -> TrainingSys
         or the network cannot work on crops of that size.
     """
     require_one_of("system", config.system, tuple(SYSTEMS))
+    system = _load(SYSTEMS[config.system])  # its networks are known once it is imported
     network, objective = _network(config.network), _objective(config.system, config.objective)
     unread = [c for c in config.network.get("inputs", ()) if c not in config.data.contrasts]
     unread += [c for c in config.network.get("outputs", ()) if c not in config.data.contrasts]
@@ -84,9 +85,7 @@ def training_system(config: TrainConfig, spread: Sequence[float]) -> TrainingSys
             hint=f"data.contrasts lists {', '.join(config.data.contrasts)}.",
         )
     try:
-        built: TrainingSystem[Any] = _load(SYSTEMS[config.system])(
-            network, config.data.contrasts, objective, spread
-        )
+        built: TrainingSystem[Any] = system(network, config.data.contrasts, objective, spread)
     except BundleError as error:
         raise ConfigError(error.message, hint=_COMPARE) from error
     except (TypeError, ValueError, KeyError) as error:
