@@ -13,7 +13,7 @@ from napari_mrsynth.generation import LesionMaker, generator_bundle, paint_on, p
 from napari_mrsynth.io import read_image, read_patient
 from napari_mrsynth.io.provenance import read_sidecar
 from napari_mrsynth.lesions import label_set
-from phantoms import affine_of, brain_study, lesion_labels, nifti_file, patient_folder, save
+from phantoms import affine_of, brain_study, lesion_labels, nifti_file, patient_folder, phantom, save
 
 SHAPE = (36, 44, 32)
 AFFINE = affine_of(SHAPE, (4, 4, 4), "LPS")
@@ -97,6 +97,16 @@ def test_a_lesion_is_painted_into_real_scans_that_stay_the_same_elsewhere(
     record = read_sidecar(Path(path))["Provenance"]
     assert record["into"]["blend_mm"] == 4
     assert ended.answer["anatomy"]["scan"]["contrast"] == "T1w"
+    assert not [warning for warning in ended.answer["warnings"] if "one patient" in warning]
+
+
+def test_whose_anatomy_it_is_tells_the_file_or_its_folder(mrsynth, models, patient, labels, tmp_path):
+    other = save(phantom(SHAPE, AFFINE, "T1w", seed=9), tmp_path / "anna" / "T1.nii.gz")
+    plain = ("--anatomy", other, "--want", "FLAIR", "--no-check", "--json")
+    ended = mrsynth("generate", "--labels", labels, *plain, "--out", tmp_path / "out")
+    assert {Path(each["path"]).name.split("_")[0] for each in ended.answer["outputs"]} == {"sub-anna"}
+    ended = mrsynth("generate", "--labels", labels, *plain, "--into", patient, "--out", tmp_path / "two")
+    assert "The anatomy is of anna, the scans painted into are of sub-07" in ended.answer["warnings"][0]
 
 
 def test_random_anatomy_is_one_slice_with_its_map_beside_it(mrsynth, models, labels, tmp_path, monkeypatch):

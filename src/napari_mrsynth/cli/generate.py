@@ -126,7 +126,7 @@ def generate(
         "precision": made.precision,
         "seconds": round(time.perf_counter() - began, 3),
         "generation_seconds": round(made.seconds, 3),
-        "warnings": [*made.warnings, *skipped],
+        "warnings": [*_not_one(brain, patient), *made.warnings, *skipped],
     }
     return Report(payload, _text(payload, made.check))
 
@@ -175,7 +175,6 @@ def _taken(
     from napari_mrsynth.generation import patient_anatomy
     from napari_mrsynth.imaging import BrainMask
     from napari_mrsynth.io import read_image
-    from napari_mrsynth.io.naming import patient_of
     from napari_mrsynth.preprocess.members import labels_on
 
     found = patient.mask if mask is None and patient is not None else None
@@ -184,9 +183,26 @@ def _taken(
     if given is not None:
         on, _, _ = labels_on(scan.grid, scan.contrast or scan.name, given, "brain mask")
         brain = BrainMask(on.array > 0, f"given: {given.name}")
-    path = scan.source.path
-    name = patient.name if patient is not None else patient_of(path) if path is not None else scan.name
+    name = patient.name if patient is not None else _whose(scan)
     return patient_anatomy(scan, spacing_mm, name=name, brain=brain, lesions=own, beta=beta)
+
+
+def _whose(scan: Volume) -> str:
+    from napari_mrsynth.io.naming import patient_of_scans
+
+    path = scan.source.path
+    return scan.name if path is None else patient_of_scans(path, (path,))
+
+
+def _not_one(brain: Anatomy, patient: PatientFiles | None) -> list[str]:
+    """Say so where the anatomy seems to be another patient's than the scans that are painted into."""
+    if patient is None or brain.scan is None:
+        return []
+    whose = _whose(brain.scan)
+    own = [volume.source.path for volume in patient.volumes]
+    if whose == patient.name or brain.scan.source.path in own:
+        return []
+    return [f"The anatomy is of {whose}, the scans painted into are of {patient.name}: are they one patient?"]
 
 
 def _painted(labels: LabelVolume, classes: LabelSet, anatomy: Anatomy) -> Painted:
