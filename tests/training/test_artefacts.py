@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def test_the_seed_alone_decides(slices, kind):
     assert torch.equal(only(kind)(slices, (1, 2)), first)
     assert torch.equal(torch.get_rng_state(), before)
     assert not torch.equal(only(kind)(slices, (1, 3)), first)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_process_can_be_sent_them(slices, kind):
+    sent = pickle.loads(pickle.dumps(only(kind)))
+    assert torch.equal(sent(slices, (1, 2)), only(kind)(slices, (1, 2)))
 
 
 def test_each_input_is_spoilt_by_itself(slices):

@@ -38,7 +38,7 @@ class Artefacts:
             (config.ghosting, torchio.RandomGhosting(axes=(0, 1), intensity=ghosts)),
             (config.bias, torchio.RandomBiasField(config.bias_size)),
             (config.noise, torchio.RandomNoise(std=(0.0, config.noise_std))),
-            (config.gamma, _one_for_all_planes(torchio.RandomGamma(config.gamma_log))),
+            (config.gamma, _OneForAllPlanes(torchio.RandomGamma(config.gamma_log))),
         ]
         self._make = [(probability, make) for probability, make in made if probability]
 
@@ -76,13 +76,15 @@ class Artefacts:
         return torch.where(planes != 0, spoilt.clamp(min=FLOOR), planes)
 
 
-def _one_for_all_planes(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a transform that would treat each channel differently as one that treats all alike."""
+class _OneForAllPlanes:
+    """A transform that would treat each channel differently, made to treat all alike."""
 
-    def made(image: Any) -> Any:
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = make
+
+    def __call__(self, image: Any) -> Any:
         import torchio
 
         stack = image.data.flatten(0, 1)[None]
-        return torchio.ScalarImage(tensor=make(torchio.ScalarImage(tensor=stack)).data.view_as(image.data))
-
-    return made
+        made = self._make(torchio.ScalarImage(tensor=stack))
+        return torchio.ScalarImage(tensor=made.data.view_as(image.data))

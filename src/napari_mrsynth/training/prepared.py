@@ -7,9 +7,11 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,15 @@ from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when prepared files change their form, so that old ones are made anew."""
+
+_SAMPLE = 1 << 16
+"""Bytes at a file's beginning, middle and end that tell it from others of its name, size and time."""
+
+_UNFINISHED = ".preparing-"
+_STALE_S = 86_400.0
+"""Begins the names of folders that are being made; after a day, whoever made one was killed."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +72,22 @@ class Prepared:
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
-        """Brain, (S, A, R) bool."""
-        mask: NDArray[np.bool_] = np.load(self.folder / "mask.npy")
+        """Brain, (S, A, R) bool, mapped read-only."""
+        mask: NDArray[np.bool_] = np.load(self.folder / "mask.npy", mmap_mode="r")
         return mask
 
     @cached_property
     def lesions(self) -> NDArray[np.uint8] | None:
-        """Lesion classes, (S, A, R) uint8, or None where nobody drew any."""
+        """Lesion classes, (S, A, R) uint8, mapped read-only; None where nobody drew any."""
         path = self.folder / "lesions.npy"
         if not path.is_file():
             return None
-        lesions: NDArray[np.uint8] = np.load(path)
+        lesions: NDArray[np.uint8] = np.load(path, mmap_mode="r")
         return lesions
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was mapped, so that another process maps it itself instead of being sent a copy."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def volume(self, contrast: str) -> NDArray[np.float32]:
         """Return one contrast, (S, A, R), as float32 in memory."""
@@ -82,7 +95,8 @@ class Prepared:
 
     @cached_property
     def _likeness(self) -> dict[str, str]:
-        return {contrast: likeness_of(self.volume(contrast)) for contrast in self.contrasts}
+        kept: dict[str, str] | None = self.meta.get("likeness")
+        return kept or {contrast: likeness_of(self.volume(contrast)) for contrast in self.contrasts}
 
     def record(self) -> dict[str, Any]:
         """Return what a card says of a training subject: its id, and how it is known again.
@@ -142,24 +156,34 @@ def prepare_all(
 def prepare(subject: Subject, data: DataConfig) -> Prepared:
     """Read a patient, bring every contrast into the model's frame, normalise, and keep the result.
 
-    The result is found again by the files' names, sizes and times and the settings that shaped it.
+    The result is found again by the files' names, sizes, times and samples of their bytes, and by the
+    settings that shaped it. One that is no longer whole is made anew.
 
     Raises
     ------
     InputError
-        If a contrast is missing, or the scans cannot be read.
+        If a contrast is missing, or the scans cannot be read or normalised.
     OutputError
         If the result cannot be kept.
     """
     folder = _folder(subject, data)
-    if not (folder / "meta.json").is_file():
+    if not _is_whole(folder):
         arrays, meta = _make(subject, data)
         _keep(folder, arrays, meta)
     return Prepared(subject.id, folder)
 
 
 def _is_prepared(subject: Subject, data: DataConfig) -> bool:
-    return (_folder(subject, data) / "meta.json").is_file()
+    return _is_whole(_folder(subject, data))
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file of a prepared patient is there and as long as it was written."""
+    try:
+        sizes = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["bytes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def _folder(subject: Subject, data: DataConfig) -> Path:
@@ -183,13 +207,21 @@ def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.gene
     volumes = [here[contrast] for contrast in data.contrasts]
     study = build_study(volumes, name=subject.id, mask=files.mask, lesions=files.lesions)
     frame = WorkingFrame.of(study, data.spacing_mm, margin=2)
-    arrays, scales, fingerprints = [], {}, {}
+    arrays, scales, fingerprints, likeness = [], {}, {}, {}
     for contrast in data.contrasts:
         array = frame.bring(study.members[contrast])
         fitted = normalise.fit(array, frame.mask, data.normalisation)
         normalised = fitted.apply(array)
         normalised[~frame.mask] = 0
-        arrays.append(normalised.astype(np.float16))
+        with np.errstate(over="ignore"):
+            arrays.append(normalised.astype(np.float16))
+        if not np.isfinite(arrays[-1]).all():
+            most = float(np.abs(normalised).max())
+            raise InputError(
+                f"The {contrast} of {subject.id} has a voxel of {most:.3g} times what it is normalised by.",
+                hint="Look for a single voxel that is far too bright, and set it to what lies around it.",
+            )
+        likeness[contrast] = likeness_of(arrays[-1].astype(np.float32))
         scales[contrast] = fitted.as_dict()
         fingerprints[contrast] = study.members[contrast].native.fingerprint
     meta = {
@@ -198,6 +230,7 @@ def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.gene
         "spacing_mm": data.spacing_mm,
         "normalisation": scales,
         "fingerprints": fingerprints,
+        "likeness": likeness,
         "mask": study.mask.how if study.mask else "",
     }
     kept: dict[str, NDArray[np.generic]] = {"volumes": np.stack(arrays), "mask": frame.mask}
@@ -211,15 +244,19 @@ def _keep(folder: Path, arrays: Mapping[str, NDArray[np.generic]], meta: Mapping
     """Write a prepared patient whole or not at all; where another process was faster, its result stays."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        _sweep(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=folder.parent) as scratch:
             made = Path(scratch) / "made"
             made.mkdir()
             for name, array in arrays.items():
                 np.save(made / f"{name}.npy", array)
-            (made / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+            sizes = {path.name: path.stat().st_size for path in made.iterdir()}
+            (made / "meta.json").write_text(json.dumps({**meta, "bytes": sizes}, indent=1), encoding="utf-8")
+            if folder.exists() and not _is_whole(folder):
+                os.replace(folder, Path(scratch) / "damaged")
             with contextlib.suppress(OSError):
                 os.replace(made, folder)
-        if not (folder / "meta.json").is_file():
+        if not _is_whole(folder):
             raise OSError(errno.EIO, "the finished files could not be moved into place")
     except OSError as error:
         raise OutputError(
@@ -228,13 +265,24 @@ def _keep(folder: Path, arrays: Mapping[str, NDArray[np.generic]], meta: Mapping
         ) from error
 
 
+def _sweep(cache: Path) -> None:
+    """Remove what a preparation that was killed left behind."""
+    for left in cache.glob(f"{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left)
+
+
 def _key(subject: Subject, data: DataConfig) -> str:
-    digest = hashlib.sha256(
-        json.dumps([LAYOUT, data.contrasts, data.spacing_mm, data.normalisation]).encode()
-    )
+    settings = [LAYOUT, data.contrasts, data.spacing_mm, data.normalisation, subject.synthetic]
+    digest = hashlib.sha256(json.dumps(settings).encode())
     for path in sorted(p for p in subject.folder.rglob("*") if p.is_file()):
         stat = path.stat()
         digest.update(f"{path.relative_to(subject.folder)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        with contextlib.suppress(OSError), path.open("rb") as file:  # who reads the scan says what is wrong
+            for start in (0, stat.st_size // 2, max(stat.st_size - _SAMPLE, 0)):
+                file.seek(start)
+                digest.update(file.read(_SAMPLE))
     return digest.hexdigest()[:16]
 
 
