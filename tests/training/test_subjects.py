@@ -69,6 +69,31 @@ def test_an_impossible_split_is_refused(root, changes, says):
         split_subjects(find_subjects(data), data)
 
 
+@pytest.mark.parametrize("text", ["\ufeffsubject\tsplit\np0\ttrain\n", "subject\tsplit\n p0/ \ttrain \n"])
+def test_a_table_saved_by_a_spreadsheet_or_with_blanks_is_understood(root, text):
+    (root / "subjects.tsv").write_text(text, encoding="utf-8")
+    assert [s.id for s in find_subjects(DataConfig(str(root)))] == ["p0"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("subject\tsplit\np\xe4\ttrain\n".encode("latin-1"), r"cannot be read.*UTF-8"),
+        (b"subject\tsplit\np0\ttrain\np1\n", "Line 3 of .* has no split"),
+        (b"subject\tsplit\np0\ttrain\n./p0\ttest\n", "lists p0 twice"),
+        (
+            b"subject\tsplit\tpatient\np0\ttrain\tA\np1\ttest\tA\n",
+            "sessions of A in the splits 'train' and 'test'",
+        ),
+        (b"subject\tsplit\nsub-1/ses-1\ttrain\nsub-1/ses-2\ttest\n", "sessions of sub-1 in the splits"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_so_is_refused(root, content, says):
+    (root / "subjects.tsv").write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        find_subjects(DataConfig(str(root)))
+
+
 def test_a_patient_listed_twice_is_refused(root):
     with (root / "subjects.tsv").open("a") as table:
         table.write("p1\ttest\tagain\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig
@@ -149,16 +149,42 @@ def split_subjects(subjects: Sequence[Subject], data: DataConfig) -> Split:
 
 
 def _from_table(root: Path, table: Path) -> list[Subject]:
-    with table.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read: {error}.", hint="Save it as UTF-8 text.") from error
     if not rows or not {"subject", "split"} <= set(rows[0]):
         raise InputError(
             f"{table} has no columns 'subject' and 'split'.", hint="The columns are separated by tabs."
         )
     subjects: dict[str, Subject] = {}
-    for row in rows:
-        name = row["subject"]
+    for number, row in enumerate(rows, start=2):
+        name, split, patient = (_cell(row, column) for column in ("subject", "split", "patient"))
+        if not name or not split:
+            raise InputError(
+                f"Line {number} of {table} has no {'split' if name else 'subject'}.",
+                hint="Every line names a patient's folder and the split it belongs to, separated by a tab.",
+            )
+        name = PurePosixPath(name).as_posix()  # p1/ and ./p1 are p1
         if name in subjects:
             raise InputError(f"{table} lists {name} twice.", hint="A patient belongs to one split.")
-        subjects[name] = Subject(name, root / name, row["split"], row.get("patient") or "")
+        subjects[name] = Subject(name, root / name, split, patient)
+    _require_one_split(table, subjects.values())
     return list(subjects.values())
+
+
+def _cell(row: Mapping[str, str | None], column: str) -> str:
+    return (row.get(column) or "").strip()
+
+
+def _require_one_split(table: Path, subjects: Iterable[Subject]) -> None:
+    """Refuse a person who would be learnt from in one split and measured on in another."""
+    splits: dict[str, str] = {}
+    for subject in subjects:
+        if splits.setdefault(subject.person, subject.split) != subject.split:
+            raise InputError(
+                f"{table} has sessions of {subject.person} in the splits {splits[subject.person]!r} and "
+                f"{subject.split!r}.",
+                hint="Every session of a patient belongs to one split.",
+            )
