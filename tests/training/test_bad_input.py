@@ -15,6 +15,7 @@ from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.material import gather
 from napari_mrsynth.training.registry import training_system
 from napari_mrsynth.training.run import export, train
+from napari_mrsynth.training.runfolder import RunFolder
 from phantoms import affine_of, nifti_file, phantom
 
 SHAPE = (30, 36, 26)
@@ -191,6 +192,57 @@ def test_a_run_folder_of_another_configuration_is_refused(config: Path) -> None:
     train(config)
     with pytest.raises(ConfigError, match=r"optim\.lr"):
         train(config, ["optim.lr=0.5"])
+
+
+def test_a_run_that_came_to_no_checkpoint_does_not_keep_its_folder_from_another(
+    config: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="No patient can be used"):
+        train(config, ["data.contrasts=[T1w, T2w, CT]"])
+    for left in ("start.json", "checkpoints/best.ckpt"):
+        (tmp_path / "run" / left).parent.mkdir(exist_ok=True)
+        (tmp_path / "run" / left).write_text("of the other run")
+    assert train(config).start is None
+    assert not (tmp_path / "run" / "start.json").exists()
+    assert not (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
+
+
+def test_two_trainings_do_not_share_a_run_folder(config: Path, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    other = RunFolder(tmp_path / "run")
+    with (
+        folder.alone(),
+        pytest.raises(ConfigError, match=r"Another training runs in .*run"),
+        other.alone(0.1),
+    ):
+        pass
+    with other.alone(0.1):
+        pass
+
+
+@pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"])
+def test_helping_processes_share_their_leaders_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str
+) -> None:
+    with RunFolder(tmp_path / "run").alone():
+        monkeypatch.setenv(rank, "1")
+        with RunFolder(tmp_path / "run").alone(0.1):
+            pass
+
+
+def test_a_damaged_checkpoint_and_damaged_records_are_named(config: Path) -> None:
+    folder = train(config).folder
+    records = folder / "patients.json"
+    content = records.read_text()
+    records.write_text(content[:50])
+    with pytest.raises(InputError, match=r"patients\.json is damaged"):
+        train(config)
+    records.write_text(content)
+    last = folder / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    for go_on in (lambda: train(config), lambda: export(folder)):
+        with pytest.raises(InputError, match=r"last\.ckpt is damaged.*or remove it"):
+            go_on()
 
 
 def test_a_run_is_not_resumed_with_other_patients(

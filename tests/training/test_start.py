@@ -138,10 +138,10 @@ def test_neither_can_one_of_whom_the_start_knew_other_contrasts_under_another_na
             shutil.copyfile(
                 cohort / name / f"{name}_{contrast}.nii.gz", folder / f"{other}_{contrast}.nii.gz"
             )
-    changed = [f"data.root={tmp_path / 'again'}", "data.held_out=[Jane]", "data.contrasts=[T1w]"]
-    changed += ["network.inputs=[T1w]", "network.outputs=[T1w]"]
+    changed = [f"data.root={tmp_path / 'again'}", "data.held_out=[Jane]"]
     with pytest.raises(ConfigError, match=r"encoders\.of_T2w, which the network lacks"):
-        begun(config, parent, *changed)
+        begun(config, parent, *changed, "network.inputs=[T1w]", "network.outputs=[T2w]")
+    changed.append("data.contrasts=[T1w]")
     card = Card.load(parent)
     start = Start(card.id, card.weights_sha256, tuple(card.training["subjects"]))
     material = gather(load_config(config, changed).data)

@@ -102,6 +102,19 @@ def train(
     resumed = folder.last.is_file()
     parent = None if resumed else opened_start(config)
     start = _begin(system, parent, config)  # and so is a wrong start
+    with folder.alone():
+        return _train(config, folder, parent, start, report)
+
+
+def _train(
+    config: TrainConfig,
+    folder: RunFolder,
+    parent: Bundle | None,
+    start: Start | None,
+    report: ProgressCallback | None,
+) -> RunResult:
+    """Train in a folder that no other training uses."""
+    resumed = folder.last.is_file()
     folder.claim(config)
     material = gather(config.data, report)
     if resumed:
@@ -184,9 +197,9 @@ def _require_devices(run: RunConfig) -> None:
 
 def _load(loop: Loop, checkpoint: Path) -> int:
     """Load a checkpoint's weights; return how many steps it had taken."""
-    import torch
+    from napari_mrsynth.training.checkpoints import opened
 
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    saved = opened(checkpoint)
     loop.load_state_dict(saved["state_dict"])
     return int(saved["global_step"])
 

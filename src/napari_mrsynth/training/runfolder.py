@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +22,9 @@ from napari_mrsynth.training.material import changed_patients
 
 FREE = ("run.", "card.", "validation.", "data.root", "data.cache", "data.table")
 """Settings that may change when a run is resumed: where things are, what is watched, what the card says."""
+
+LOCK = ".lock"
+"""The file in a run folder that a training holds while it runs."""
 
 _PACKAGES = ("torch", "lightning", "numpy", "scipy", "nibabel", "SimpleITK", "dipy", "torchio", "safetensors")
 
@@ -48,16 +53,26 @@ class RunFolder:
         """The checkpoint of the smallest error on the held-out patients; only where that is watched."""
         return self.path / "checkpoints" / "best.ckpt"
 
-    def claim(self, config: TrainConfig) -> None:
-        """Write the configuration, or check that it is the one already there.
+    @contextmanager
+    def alone(self, wait_s: float = 10.0) -> Iterator[None]:
+        """Make the folder, and keep other trainings out of it; the helpers of one training share it.
+
+        The system takes the lock back when a training ends, however it does.
+
+        Parameters
+        ----------
+        wait_s : float
+            How long to wait for one that is just ending.
 
         Raises
         ------
         OutputError
             If the folder cannot be made.
         ConfigError
-            If a run with other settings lives there; settings in `FREE` may differ.
+            If another training runs in it.
         """
+        from filelock import FileLock, Timeout
+
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -65,9 +80,39 @@ class RunFolder:
                 f"The run folder “{self.path}” cannot be made: {error.strerror}.",
                 hint="Set run.folder to another one.",
             ) from error
+        lock = FileLock(self.path / LOCK, timeout=wait_s)
+        if not _helps():
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise ConfigError(
+                    f"Another training runs in {self.path}.",
+                    hint="Wait for its end, or set run.folder to another one.",
+                ) from error
+            except (OSError, NotImplementedError):
+                pass  # a disk that knows no locks
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def claim(self, config: TrainConfig) -> None:
+        """Write the configuration, or check that it is the one the run was begun with.
+
+        A run that never came to a checkpoint has learnt nothing: any other may take its place.
+
+        Raises
+        ------
+        ConfigError
+            If a run with other settings lives there; settings in `FREE` may differ.
+        """
         written = _plain(config)
         path = self.path / "config.yaml"
-        if path.is_file():
+        if not self.last.is_file():
+            for left in () if _helps() else (self.best, self.path / "start.json"):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
+        elif path.is_file():
             changed = sorted(_differences(_plain(load_config(path)), written))
             changed = [key for key in changed if not key.startswith(FREE)]
             if changed:
@@ -89,7 +134,14 @@ class RunFolder:
         """
         path = self.path / "patients.json"
         if path.is_file() and self.last.is_file():
-            changed = changed_patients(json.loads(path.read_text(encoding="utf-8")), records)
+            try:
+                earlier = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise InputError(
+                    f"{path} is damaged: nobody knows which patients the run began with.",
+                    hint="Put it back from a copy, or choose another run.folder.",
+                ) from error
+            changed = changed_patients(earlier, records)
             if changed:
                 raise InputError(
                     f"The run in {self.path} began with other patients or scans: {', '.join(changed)}.",
@@ -123,6 +175,12 @@ class RunFolder:
         """Write plain data as JSON, whole or not at all."""
         with replacing(self.path / name) as temporary:
             Path(temporary).write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+
+def _helps() -> bool:
+    """Whether this process helps another one's training, as Lightning, torchrun and SLURM say."""
+    ranks = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return any(os.environ.get(name, "") not in ("", "0") for name in ranks)
 
 
 def _plain(config: TrainConfig) -> dict[str, Any]:
