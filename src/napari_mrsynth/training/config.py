@@ -30,13 +30,13 @@ class DataConfig:
         Folder of patients; a relative one is looked for from the working directory.
     table : str
         TSV with columns ``subject`` and ``split`` within `root`, and ``patient`` where one person has several
-        sessions; without it, every folder is ``train``.
+        sessions; without it, every folder is ``train``. A table of another name has to be there.
     split : str
         Which rows of the table are used.
     only : str
         Of those, the patients whose id matches this pattern: `tumour/*`; empty for all.
     contrasts : tuple of str
-        What every patient must have.
+        What every patient must have. A name of your own is what a file's name ends with: `p1_CT.nii.gz`.
     spacing_mm : float
         Voxel size of the prepared volumes.
     normalisation : str
@@ -47,7 +47,7 @@ class DataConfig:
     fold : int
         Which fold is held out, counted from 0.
     held_out : tuple of str
-        Patients held out by name instead.
+        Patients held out by name instead; not beside folds.
     cache : str
         Where prepared volumes are kept; empty for the user's cache folder.
     """
@@ -172,7 +172,7 @@ class OptimConfig:
     batch : int
         Crops per step, over all devices together.
     crop : int
-        Side of the square axial crops in voxels.
+        Side of the square axial crops in voxels, a multiple of what the network needs.
     lr : float
         Largest learning rate of AdamW.
     weight_decay : float
@@ -186,7 +186,7 @@ class OptimConfig:
     ema : float
         Decay of the averaged weights that are exported; 0 for none.
     precision : str
-        Lightning's: ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        ``32-true``, ``bf16-mixed`` or ``16-mixed``.
     """
 
     steps: int = 2000
@@ -236,7 +236,7 @@ class RunConfig:
     log_every : int
         Steps from one row of the log to the next.
     accelerator : str
-        Lightning's: ``auto``, ``cpu``, ``gpu``, ``mps``.
+        ``auto``, ``cpu``, ``gpu``, ``cuda`` or ``mps``.
     devices : int
         How many of them in each machine.
     nodes : int
