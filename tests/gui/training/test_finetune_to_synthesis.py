@@ -75,7 +75,8 @@ def test_a_model_fine_tuned_in_the_dock_is_offered_and_used_by_the_synthesis_doc
     training.controls.start.click()
     qtbot.waitUntil(lambda: not training.session.busy, timeout=PATIENT_MS)
     assert training.session.said.phase is Phase.DONE, training.session.said
-    assert training.result.rowCount() == 2
+    assert training.result.rowCount() == 3  # the mean and two pairs
+    assert not training.sample.isHidden()
     card = Card.load(home / "models" / "mine")
     assert card.training["parent"]["id"] == "tiny"
 

@@ -10,6 +10,7 @@ import pytest
 
 from gui.training.fakes import Answers, FakeProcess
 from napari_mrsynth.gui.training.dock import TrainingDock
+from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
@@ -162,6 +163,22 @@ def test_who_is_left_out_can_be_taken_off_the_list_by_the_keyboard(dock, answers
     assert dock.tune.remove.isEnabled()
     dock.tune.remove.click()
     assert dock.session.mine == ()
+
+
+def test_long_names_neither_widen_the_dock_nor_hide_why_somebody_is_left_out(dock):
+    name = "a_patient_or_a_folder_with_a_name_that_is_very_long_indeed_" * 2
+    dock.session.root = Path("/data") / name
+    dock.session.mine = dock.session.cohort = (Patient(name, dock.session.root, ("T1w",)),)
+    dock.session.patients_changed.emit()
+    dock.tune.show_open(name)
+    dock.resize(dock.minimumWidth(), 800)
+    dock.show()
+    for index in range(dock.modes.count()):
+        dock.modes.setCurrentIndex(index)
+        page = dock.modes.currentWidget()
+        assert page.minimumSizeHint().width() <= dock.minimumWidth()
+    for listed in (dock.tune.patients, dock.train.patients):
+        assert listed.columnWidth(0) < dock.minimumWidth() / 2
 
 
 def test_a_tick_outlives_a_configuration_for_which_the_patient_is_left_out(dock, answers, cohort):

@@ -55,6 +55,7 @@ class TrainingDock(DockFrame):
         self.tune = FineTunePanel()
         self.train = TrainPanel()
         self.modes = QTabWidget()
+        self.modes.setAccessibleName("What to do")
         self.progress = self._revealed = heading("Progress")
         self.curve = CurveView()
         self.sample = SampleView()

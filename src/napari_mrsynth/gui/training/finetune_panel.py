@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_mrsynth.gui.training.patient_list import PatientList
+from napari_mrsynth.gui.training.patient_list import PatientList, shortened
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
@@ -87,8 +87,9 @@ class FineTunePanel(QWidget):
         self.remove.setEnabled(self.patients.chosen is not None)
         usable = [p.id for p, reason in zip(patients, reasons, strict=True) if not reason]
         if len(usable) > 1:
+            name = shortened(usable[-1], 40)
             text = (
-                f"{usable[-1]} is kept aside: the model is judged on it and does not learn from it. "
+                f"{name} is kept aside: the model is judged on it and does not learn from it. "
                 "Where the model knows it already, another one is taken."
             )
         elif usable:
@@ -100,7 +101,7 @@ class FineTunePanel(QWidget):
     def show_open(self, name: str | None) -> None:
         """Offer the patient that is open in the Synthesis dock, if any."""
         self.take.setEnabled(name is not None)
-        self.take.setText("Take the open patient" if name is None else f"Take {name}")
+        self.take.setText("Take the open patient" if name is None else f"Take {shortened(name, 20)}")
 
     def _lay_out(self) -> None:
         form = QFormLayout()

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem
 
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.session.rows import in_field_order
 
 _NAME, _HAS = 0, 1
+_WIDEST_NAME = 150
+"""Pixels of the first column: what a patient has, or why it is left out, stays in sight."""
+
+
+def shortened(name: str, most: int = 26) -> str:
+    """Return a name with its middle left out where it is too long for a button."""
+    half = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 class PatientList(QTreeWidget):
@@ -40,9 +48,8 @@ class PatientList(QTreeWidget):
         self.setMinimumHeight(96)
         self.setMaximumHeight(150)
         self.setAccessibleName("Patients")
-        header = self.header()
-        if header is not None:
-            header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.ResizeToContents)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemChanged.connect(self._tick)
 
     @property
@@ -97,6 +104,8 @@ class PatientList(QTreeWidget):
                 item.setCheckState(_NAME, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.addTopLevelItem(item)
         self.blockSignals(False)
+        self.resizeColumnToContents(_NAME)
+        self.setColumnWidth(_NAME, min(self.columnWidth(_NAME), _WIDEST_NAME))
 
     def _tick(self, item: QTreeWidgetItem) -> None:
         (self._held.add if _is_ticked(item) else self._held.discard)(item.text(_NAME))

@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_mrsynth.gui.training.configurations import Configuration
-from napari_mrsynth.gui.training.patient_list import PatientList
+from napari_mrsynth.gui.training.patient_list import PatientList, shortened
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.unfinished_runs import UnfinishedRuns
 from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
@@ -34,6 +43,7 @@ class TrainPanel(QWidget):
         self.unfinished = UnfinishedRuns()
         self.folder = QPushButton("Choose a data folder…")
         self.folder.setToolTip("A folder that holds a folder per patient")
+        self.folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.patients = PatientList(held_out=True)
         self.about = muted()
         self.configuration = narrow_combo(
@@ -108,7 +118,9 @@ class TrainPanel(QWidget):
         if root != self._root:
             self._root = root
             self.patients.forget_ticks()
-        self.folder.setText("Choose a data folder…" if root is None else f"Data folder: {root.name}…")
+        self.folder.setText(
+            "Choose a data folder…" if root is None else f"Data folder: {shortened(root.name)}…"
+        )
         self.folder.setToolTip("A folder that holds a folder per patient" if root is None else str(root))
         reasons = [patient.left_out(self.wanted) for patient in patients]
         self.patients.show_patients(patients, reasons)
