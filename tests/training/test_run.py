@@ -103,6 +103,13 @@ def test_a_run_can_be_exported_again_from_its_last_checkpoint(config, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_run_is_exported_from_another_folder_than_it_was_started_in(config, cohort, tmp_path, monkeypatch):
+    monkeypatch.chdir(cohort.parent)
+    result = train(config, [f"data.root={cohort.name}"])
+    monkeypatch.chdir(tmp_path)
+    assert export(result.folder, tmp_path / "again").results == result.results
+
+
 def test_a_folder_without_a_checkpoint_cannot_be_exported(tmp_path):
     with pytest.raises(InputError, match=r"last\.ckpt"):
         export(tmp_path)

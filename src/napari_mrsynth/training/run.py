@@ -168,7 +168,7 @@ def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
             f"There is no checkpoint at {run.last}.",
             hint="Give a run folder; the first checkpoint comes after run.checkpoint_every steps.",
         )
-    config = load_config(run.path / "config.yaml")
+    config = run.config()
     material = gather(config.data)
     run.remember(material.records())  # other patients, dealt anew, would be measured on although learnt from
     loop = _loop(config, material)

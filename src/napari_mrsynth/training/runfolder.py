@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ class RunFolder:
         self.write("patients.json", records)
 
     def describe(self, config: TrainConfig) -> None:
-        """Write what the training runs on and with: versions, seed, machine, threads, precision."""
+        """Write what the training runs on and with: versions, seed, machine, threads, working folder."""
         import torch
 
         self.write(
@@ -159,6 +159,7 @@ class RunFolder:
                 "napari-mrsynth": __version__,
                 "python": platform.python_version(),
                 **{name: _version(name) for name in _PACKAGES},
+                "working_folder": str(Path.cwd()),
                 "system": platform.platform(),
                 "processor": platform.processor() or platform.machine(),
                 "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
@@ -170,6 +171,23 @@ class RunFolder:
                 "seed": config.seed,
             },
         )
+
+    def config(self) -> TrainConfig:
+        """Return the configuration of the run, with its data where they were seen from where it was started.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be read.
+        """
+        config = load_config(self.path / "config.yaml")
+        root = Path(config.data.root).expanduser()
+        with suppress(OSError, ValueError, KeyError):
+            said = json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+            root = Path(said["working_folder"]) / root
+        if Path(config.data.root).expanduser().is_dir() or not root.is_dir():
+            return config
+        return replace(config, data=replace(config.data, root=str(root)))
 
     def write(self, name: str, data: Any) -> None:
         """Write plain data as JSON, whole or not at all."""
