@@ -10,6 +10,7 @@ import torch
 
 from lesion_cohort import last_weights, require_same, whole_and_in_parts, write_settings
 from napari_mrsynth.bundles import Bundle, BundleStore
+from napari_mrsynth.datasets.availability.experiment import shipped_config
 from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.generation import generator_bundle, segmenter_bundle
 from napari_mrsynth.lesions import label_set
@@ -63,6 +64,16 @@ def test_the_shipped_configurations_build_at_their_crop(path):
     assert settled.optim.crop % system.network.multiple == 0
     count = sum(p.numel() for p in system.network.parameters())
     assert (count < 2_000_000) is (path.stem != "paper")
+
+
+@pytest.mark.parametrize("disease", ["tumour", "ms"])
+def test_each_configuration_is_found_as_that_of_its_disease(disease):
+    settled, classes = load_config(CONFIGS / f"{disease}.yaml"), label_set(disease)
+    assert set(settled.network["classes"]) == classes.values
+    assert settled.card.id.endswith(f"-{disease}")  # which is how the bundle is told from others of class 1
+    judge = load_config(shipped_config(disease))
+    assert set(judge.network["classes"]) == classes.values
+    assert not set(settled.data.held_out) - set(judge.data.held_out)  # one patient for both to be judged on
 
 
 def test_the_shipped_generator_and_segmenter_are_small_and_have_seen_nobody_who_is_held_out():
