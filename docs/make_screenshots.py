@@ -9,7 +9,8 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ from napari_mrsynth.gui import samples, scene
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
 from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.imaging import Volume
+from napari_mrsynth.imaging.geometry import Affine, Grid
 from napari_mrsynth.io import write_volume
 from napari_mrsynth.samples import digital_brain
 from napari_mrsynth.session.status import State
 
 SEED = 9
+PATIENCE = 1800.0
+"""Seconds a training may take on a busy machine."""
 COHORT_CONTRASTS = ("T1w", "T2w", "FLAIR")
 
 
@@ -68,6 +73,13 @@ class Camera:
             loop = QEventLoop()
             QTimer.singleShot(20, loop.quit)
             loop.exec()
+
+    def take_in(self, themes: Sequence[str], name: str) -> None:
+        """Write the window and the dock in several themes, one after the other, and go back to the first."""
+        for theme in themes:
+            self.theme = self.viewer.theme = theme
+            self.take(name)
+        self.theme = self.viewer.theme = themes[0]
 
     def take(self, name: str) -> None:
         """Write the whole window, and the dock alone."""
@@ -248,14 +260,24 @@ class Chosen:
         return self.path
 
 
+def slab(volume: Volume, first: int, last: int) -> Volume:
+    """Return the slices from `first` to before `last` along the third axis."""
+    corner = volume.grid.affine.apply((0, 0, first))
+    matrix = volume.grid.affine.matrix.copy()
+    matrix[:3, 3] = corner
+    array = volume.array[:, :, first:last]
+    return replace(volume, array=array, grid=Grid(array.shape, Affine(matrix)))
+
+
 def write_cohort(root: Path) -> None:
-    """Write two digital brains, one with a lesion, as folders of T1w, T2w and FLAIR."""
+    """Write the middle slices of two digital brains, one with a lesion, as folders of T1w, T2w and FLAIR."""
     for seed in range(2):
         found = digital_brain(lesion=bool(seed), seed=seed)
         for volume in found.volumes:
             if volume.contrast in COHORT_CONTRASTS:
                 name = f"brain{seed}_{volume.contrast}.nii.gz"
-                write_volume(root / f"brain{seed}" / name, volume)
+                middle = volume.array.shape[2] // 2
+                write_volume(root / f"brain{seed}" / name, slab(volume, middle - 12, middle + 12))
 
 
 def small_configuration(path: Path, cache: Path) -> Path:
@@ -276,28 +298,32 @@ def small_configuration(path: Path, cache: Path) -> Path:
     return path
 
 
-def photograph_training(folder: Path, theme: str) -> None:
-    """Fine-tune on two digital brains, train on them, pause; nothing is left among the user's models."""
+def photograph_training(folder: Path, themes: Sequence[str]) -> None:
+    """Fine-tune on two digital brains, train on them, pause; nothing is left among the user's models.
+
+    All themes are taken of the same two trainings.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
         os.environ["XDG_DATA_HOME"] = str(home / "data")
         write_cohort(home / "cohort")
-        camera = Camera(folder, theme, "Training", "training-")
+        camera = Camera(folder, themes[0], "Training", "training-")
         os.environ["XDG_CACHE_HOME"] = str(home / "cache")  # of the trainings; napari's own has its icons
         dock, session = camera.dock, camera.dock.session
         user = dock.presenter.questions = Chosen(home)
-        camera.take("empty")
+        camera.take_in(themes, "empty")
         for name in ("brain0", "brain1"):
             user.path = home / "cohort" / name
             dock.tune.add.click()
             camera.live(lambda: not session.busy)
         dock.tune.steps.setValue(20)
-        camera.take("ready")
+        dock.tune.name.setText("my-scanner")
+        camera.take_in(themes, "ready")
         dock.controls.start.click()
-        camera.live(lambda: len(session.losses) > 3 or not session.running, seconds=600)
-        camera.take("running")
-        camera.live(lambda: not session.busy, seconds=600)
-        camera.take("done")
+        camera.live(lambda: len(session.losses) > 3 or not session.running, seconds=PATIENCE)
+        camera.take_in(themes, "running")
+        camera.live(lambda: not session.busy, seconds=PATIENCE)
+        camera.take_in(themes, "done")
         dock.modes.setCurrentIndex(1)
         user.path = small_configuration(home / "small.yaml", home / "prepared")
         dock.train.other.click()
@@ -307,15 +333,15 @@ def photograph_training(folder: Path, theme: str) -> None:
         dock.train.check.setValue(20)
         dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
         dock.controls.start.click()
-        camera.live(lambda: len(session.errors) > 3 or not session.running, seconds=600)
-        camera.take("scratch")
+        camera.live(lambda: len(session.errors) > 3 or not session.running, seconds=PATIENCE)
+        camera.take_in(themes, "scratch")
         dock.controls.pause.click()
-        camera.live(lambda: not session.running, seconds=600)
-        camera.take("paused")
+        camera.live(lambda: not session.running, seconds=PATIENCE)
+        camera.take_in(themes, "paused")
         user.path = home / "prepared" / "nobody"
         dock.train.folder.click()
         camera.live(lambda: not session.busy)
-        camera.take("error")
+        camera.take_in(themes, "error")
         camera.viewer.close()
 
 
@@ -324,8 +350,8 @@ SERIES = {
     "compare": photograph_compare,
     "structure": photograph_structure,
     "lesions": photograph_lesions,
-    "training": photograph_training,
 }
+TRAINING = "training"
 
 
 def main() -> None:
@@ -333,7 +359,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "screenshots")
     parser.add_argument("--themes", nargs="+", default=["dark", "light"])
-    parser.add_argument("--series", nargs="*", default=list(SERIES), choices=list(SERIES))
+    parser.add_argument("--series", nargs="*", default=[*SERIES, TRAINING], choices=[*SERIES, TRAINING])
     parser.add_argument(
         "--patient", type=Path, help="a patient with all four contrasts, to compare in every way"
     )
@@ -342,7 +368,10 @@ def main() -> None:
         photograph_ways(given.out / "compare-patient.png", given.patient, given.themes[0])
     for theme in given.themes:
         for name in given.series:
-            SERIES[name](given.out, theme)
+            if name in SERIES:
+                SERIES[name](given.out, theme)
+    if TRAINING in given.series:
+        photograph_training(given.out, given.themes)
 
 
 if __name__ == "__main__":

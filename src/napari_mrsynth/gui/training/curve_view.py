@@ -81,7 +81,7 @@ class CurveView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         ink = self.palette().windowText().color()
         faint = QColor(ink)
-        faint.setAlpha(110)
+        faint.setAlpha(170)
         painter.setPen(faint)
         right, bottom = self.width() - _RIGHT, self.height() - _BOTTOM
         painter.drawLine(_LEFT, bottom, right, bottom)
