@@ -26,6 +26,7 @@ from napari_mrsynth.gui import samples, scene
 from napari_mrsynth.gui.compare.stage import Way
 from napari_mrsynth.gui.demo import MADE, SAMPLE, SIZE, wait
 from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.gui.training.telling import Phase
 from napari_mrsynth.imaging import Volume
 from napari_mrsynth.imaging.geometry import Affine, Grid
 from napari_mrsynth.io import write_volume
@@ -323,6 +324,8 @@ def photograph_training(folder: Path, themes: Sequence[str]) -> None:
         camera.live(lambda: len(session.losses) > 3 or not session.running, seconds=PATIENCE)
         camera.take_in(themes, "running")
         camera.live(lambda: not session.busy, seconds=PATIENCE)
+        if session.said.phase is not Phase.DONE:
+            raise RuntimeError(str(session.said))
         camera.take_in(themes, "done")
         dock.modes.setCurrentIndex(1)
         user.path = small_configuration(home / "small.yaml", home / "prepared")
@@ -334,6 +337,8 @@ def photograph_training(folder: Path, themes: Sequence[str]) -> None:
         dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
         dock.controls.start.click()
         camera.live(lambda: len(session.errors) > 3 or not session.running, seconds=PATIENCE)
+        if not session.running:
+            raise RuntimeError(str(session.said))
         camera.take_in(themes, "scratch")
         dock.controls.pause.click()
         camera.live(lambda: not session.running, seconds=PATIENCE)
