@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -22,9 +24,11 @@ from napari_mrsynth.datasets.availability.experiment import Outcome, Settings, r
 from napari_mrsynth.datasets.availability.learning import PUBLISHED, pools_of
 from napari_mrsynth.datasets.availability.mixing import MixedCrops, Pool, shares_of
 from napari_mrsynth.datasets.availability.report import verdict, write_report
+from napari_mrsynth.datasets.availability.sides import Knows
 from napari_mrsynth.datasets.build import Order, build
 from napari_mrsynth.datasets.folder import MANIFEST
 from napari_mrsynth.errors import ConfigError, FormatError, InputError
+from napari_mrsynth.preprocess.likeness import likeness_of
 from napari_mrsynth.training.labelled import LabelledCrops
 from napari_mrsynth.training.run import train
 
@@ -150,6 +154,19 @@ def test_patients_the_set_knows_are_never_judged_on(data, tmp_path):
     shape = rewritten(data, tmp_path / "shape", shaped)
     with pytest.raises(InputError, match="p3 had a part"):
         run(settings(data, synthetic=shape, out=tmp_path / "b", held_out=("p3",)))
+
+
+def test_a_patient_is_known_again_under_another_name_and_saved_anew():
+    one, other = (np.random.default_rng(seed).random((20, 24, 22)).astype(np.float32) for seed in (1, 2))
+    learnt = {"id": "a/p1", "volumes": {"T1w": "old"}, "likeness": {"T1w": likeness_of(one)}}
+    knows = Knows([learnt], ["x_seg"])
+
+    def knows_of(array):
+        shown = {"sha256": "new", "volumes": {"T1w": "new"}, "likeness": {"T1w": likeness_of(array)}}
+        return knows(SimpleNamespace(subject="b/anon", record=lambda: shown))
+
+    assert knows_of(one * 40 + 1)
+    assert not knows_of(other)
 
 
 def test_those_who_had_no_part_are_judged_on(data, tmp_path, monkeypatch):

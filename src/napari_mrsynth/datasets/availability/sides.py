@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_mrsynth.datasets.folder import DatasetFolder
 from napari_mrsynth.errors import InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare_all
@@ -154,12 +155,12 @@ def known_by(manifest: Mapping[str, Any]) -> Knows:
 
 
 class Knows:
-    """Tells whether a patient had a part in a set: by id, by any scan, or by the name of a lesion map."""
+    """Tells whether a patient had a part in a set: by id, by what scans show, or by a lesion map's name."""
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], maps: Iterable[str]) -> None:
         entries = list(entries)
         self._ids = {str(entry.get("id")) for entry in entries}
-        self._prints = {print_ for entry in entries for print_ in dict(entry.get("volumes", {})).values()}
+        self._scans = KnownScans.of(entries)
         self._hashes = {entry.get("sha256") for entry in entries if entry.get("sha256")}
         stems = [name.rsplit("/", 1)[-1] for name in maps]
         self._maps = {*stems, *(stem.rpartition("_")[0] for stem in stems)}
@@ -171,7 +172,7 @@ class Knows:
         return (
             patient.subject in self._ids
             or record["sha256"] in self._hashes
-            or bool(self._prints & set(record["volumes"].values()))
+            or self._scans.find(record) is not None
             or own in self._maps
         )
 
