@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems import load_predictor
 from napari_mrsynth.training.adapt import Pace
+from napari_mrsynth.training.checkpoints import DivergedError
 from napari_mrsynth.training.finetune import FineTune, finetune
 from napari_mrsynth.training.transfer import Addition
 from phantoms import brain_study, patient_folder
@@ -258,6 +260,52 @@ def test_a_patient_of_whom_the_parent_knows_a_single_scan_is_not_the_one_kept_as
         )
     )
     assert again.kept_aside == "the patient Jane Doe 0"
+
+
+def test_a_patient_saved_anew_is_known_again(settings, patients, tmp_path):
+    first = finetune(replace(settings, patients=(patients[1], patients[0])))
+    anew = tmp_path / "other name"
+    shutil.copytree(patients[1], anew)
+    for path in anew.iterdir():
+        scan = nib.load(path)
+        nib.save(nib.Nifti1Image(1.7 * scan.get_fdata(dtype=np.float32) + 1, scan.affine), path)
+    child = replace(settings, bundle=Bundle.open(first.bundle), out=tmp_path / "again")
+    assert finetune(replace(child, patients=(patients[0], anew))).kept_aside == "the patient Jane Doe 0"
+    (note,) = finetune(replace(child, patients=(anew,), out=tmp_path / "alone")).notes
+    assert "learnt from other name" in note
+    with pytest.raises(InputError, match="of other name is also a scan of Jane Doe 1"):
+        finetune(replace(settings, patients=(patients[1], anew), out=tmp_path / "both"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"id": "my model"}, "No model can be called 'my model'"),
+        ({"pace": replace(PACE, lr=-1)}, "rate -1"),
+        ({"pace": replace(PACE, seed=-1)}, "seed -1"),
+        ({"pace": replace(PACE, crop=30)}, "side is 30, but this network needs a multiple of 4"),
+    ],
+)
+def test_settings_nothing_can_be_learnt_with_are_refused_at_once(settings, changes, says):
+    with pytest.raises(ConfigError, match=says):
+        finetune(replace(settings, **changes), report=lambda progress: pytest.fail("it began"))
+
+
+def test_another_model_is_neither_replaced_nor_hidden(settings, parent, tmp_path, monkeypatch):
+    monkeypatch.setenv("MRSYNTH_MODELS", str(parent.folder.parent))
+    shutil.copytree(parent.folder, settings.out)
+    for changes, says in (
+        ({}, "mine is there already"),
+        ({"out": None, "id": "parent"}, "There is a model 'parent' already"),
+    ):
+        with pytest.raises(OutputError, match=says):
+            finetune(replace(settings, **changes), report=lambda progress: pytest.fail("it began"))
+
+
+def test_a_rate_that_breaks_the_weights_is_said_in_the_commands_own_words(settings):
+    with pytest.raises(DivergedError, match=r"Give a lower --rate.*Nothing was written"):
+        finetune(replace(settings, pace=replace(PACE, lr=1e30)))
+    assert not settings.out.exists()
 
 
 def test_the_parent_is_never_overwritten(settings, parent):

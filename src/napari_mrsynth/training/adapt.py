@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[tuple[str, ...], str]
 
+_SLOWER = "Give a lower --rate, or look for a damaged scan. Nothing was written."
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -79,6 +81,7 @@ def adapt(
     import lightning
 
     from napari_mrsynth.systems.anysubset.adaptation import Adaptation
+    from napari_mrsynth.training.checkpoints import DivergedError
     from napari_mrsynth.training.loop import Loop, fit
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -94,7 +97,10 @@ def adapt(
         through=transfer.added_inputs,
     )
     loop = Loop(system, _config(transfer, contrasts, pace, folder), learn)
-    fit(loop, folder, report, resume=False)
+    try:
+        fit(loop, folder, report, resume=False)
+    except DivergedError as error:
+        raise DivergedError(error.message, hint=_SLOWER) from error
     network: AnySubsetNetwork = loop.best_network  # type: ignore[assignment]
     return network
 

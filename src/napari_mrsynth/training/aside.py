@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
+from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.prepared import Prepared
 
 BLOCK, EVERY = 8, 4
@@ -53,15 +55,17 @@ class Aside:
         return f"the patient {self.judge.subject}"
 
 
-def keep_aside(patients: Sequence[Prepared], seen: Collection[str], neighbours: int, scratch: Path) -> Aside:
+def keep_aside(
+    patients: Sequence[Prepared], learnt: Sequence[Mapping[str, Any]], neighbours: int, scratch: Path
+) -> Aside:
     """Keep the last patient aside whom the parent model has not learnt from, or slices of the only one.
 
     Parameters
     ----------
     patients : sequence of Prepared
         All with the same contrasts, in the order they were given.
-    seen : collection of str
-        Hashes of the patients and of the scans that the parent model learnt from.
+    learnt : sequence of mapping
+        Whom the parent model learnt from, as its card says.
     neighbours : int
         Slices that the network sees on each side.
     scratch : Path
@@ -75,29 +79,28 @@ def keep_aside(patients: Sequence[Prepared], seen: Collection[str], neighbours: 
     _refuse_shared(patients)
     if len(patients) == 1:
         return _by_slices(patients[0], neighbours, scratch)
-    unseen = [patient for patient in patients if not was_seen(patient, seen)]
+    unseen = [patient for patient in patients if not was_seen(patient, learnt)]
     judge = (unseen or list(patients))[-1]
     brain = np.flatnonzero(judge.mask.any(axis=(1, 2)))
     return Aside(tuple(p for p in patients if p is not judge), judge, _spread(brain))
 
 
-def was_seen(patient: Prepared, seen: Collection[str]) -> bool:
-    """Whether a patient, or a scan of theirs, is among the hashes of what a model learnt from."""
+def was_seen(patient: Prepared, learnt: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a model learnt from a patient: known by the scans' hashes, or by what scans saved anew show."""
     record = patient.record()
-    return any(print_ in seen for print_ in (record["sha256"], *record["volumes"].values()))
+    whole = any(record["sha256"] == subject["sha256"] for subject in learnt)
+    return whole or KnownScans.of(learnt).find(record) is not None
 
 
 def _refuse_shared(patients: Sequence[Prepared]) -> None:
     """Refuse two patients with a scan in common: one might judge what was learnt from the other."""
-    owners: dict[str, Prepared] = {}
-    for patient in patients:
-        for contrast, print_ in patient.record()["volumes"].items():
-            owner = owners.setdefault(print_, patient)
-            if owner is not patient:
-                raise InputError(
-                    f"The {contrast} of {patient.subject} is also a scan of {owner.subject}.",
-                    hint="Give each patient once.",
-                )
+    for place, patient in enumerate(patients):
+        found = KnownScans.of(earlier.record() for earlier in patients[:place]).find(patient.record())
+        if found is not None:
+            raise InputError(
+                f"The {found[0]} of {patient.subject} is also a scan of {found[1]}.",
+                hint="Give each patient once.",
+            )
 
 
 def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:

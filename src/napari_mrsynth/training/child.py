@@ -80,7 +80,7 @@ class Child:
                 "Patients given by the user, known by their hashes only.",
             ),
         )
-        folder = out or _user_models() / bundle_id
+        folder = out or user_models() / bundle_id
         save_bundle(folder, card, state)
         return folder
 
@@ -118,7 +118,8 @@ def _record(patient: Prepared) -> dict[str, Any]:
     return {**record, "id": f"own-{record['sha256'][:8]}"}
 
 
-def _user_models() -> Path:
+def user_models() -> Path:
+    """Return the folder of the user's own models."""
     from platformdirs import user_data_path
 
     return user_data_path("napari-mrsynth", appauthor=False) / "models"

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from napari_mrsynth.bundles import Bundle
+from napari_mrsynth.bundles import Bundle, BundleStore
+from napari_mrsynth.bundles.card import is_id
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
 from napari_mrsynth.training.adapt import Pace, Pair, adapt, errors
 from napari_mrsynth.training.aside import keep_aside, was_seen
 from napari_mrsynth.training.before_after import BeforeAfter
-from napari_mrsynth.training.child import Child
+from napari_mrsynth.training.child import Child, user_models
 from napari_mrsynth.training.given import given_patients
 from napari_mrsynth.training.heldout import pairs
 from napari_mrsynth.training.transfer import Addition, Transfer, grown, tuned
@@ -69,6 +70,17 @@ class FineTune:
             )
         if self.pace.steps < 1:
             raise ConfigError(f"{self.pace.steps} steps cannot be taken.", hint="Give 1 or more.")
+        if not 0 <= self.pace.lr < math.inf:
+            raise ConfigError(f"The rate {self.pace.lr} cannot be used.", hint="Give 0 or more: 0.0005")
+        if not 0 <= self.pace.seed < 2**32:
+            raise ConfigError(
+                f"The seed {self.pace.seed} cannot be used.", hint="Give one from 0 to 4294967295."
+            )
+        if self.id and not is_id(self.id):
+            raise ConfigError(
+                f"No model can be called {self.id!r}.",
+                hint="An id has letters, digits, '.', '_' and '-' only: my-model",
+            )
 
 
 @dataclass(frozen=True)
@@ -129,11 +141,11 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
     InputError
         If no patient can be used, or they share nothing to learn.
     ConfigError
-        If the parts or additions cannot be had.
+        If the parts or additions cannot be had, or the crops do not suit the network.
     BundleError
         If the parent cannot be opened.
     OutputError
-        If the new bundle cannot be written.
+        If the new bundle cannot be written, or its place is taken.
     """
     watch = Stopwatch()
 
@@ -141,10 +153,15 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         if report is not None:
             report(watch.at(fraction, message))
 
-    if settings.out is not None:
-        _require_free(settings.out, settings.bundle)
+    _require_free(settings)
     transfer = _transfer(settings)
     network = transfer.network
+    crop, multiple = settings.pace.crop, network.multiple
+    if crop % multiple:
+        raise ConfigError(
+            f"The crops' side is {crop}, but this network needs a multiple of {multiple}.",
+            hint=f"Give {multiple * math.ceil(crop / multiple)}.",
+        )
     patients, skipped = given_patients(
         settings.patients,
         transfer,
@@ -166,13 +183,8 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
             hint="They need at least one input and another contrast that the model makes.",
         )
     learnt_from = settings.bundle.card.training.get("subjects", ())
-    seen = {
-        str(print_)
-        for entry in learnt_from
-        for print_ in (entry["sha256"], *entry.get("volumes", {}).values())
-    }
     with tempfile.TemporaryDirectory(prefix="mrsynth-finetune-") as scratch:
-        aside = keep_aside(patients, seen, network.neighbours, Path(scratch))
+        aside = keep_aside(patients, learnt_from, network.neighbours, Path(scratch))
         tell(0.1, f"measuring the model on {aside.judge.subject}")
         before = errors(network, aside.judge, requests, aside.planes)
         shown = BeforeAfter.of(aside, requests) if settings.picture is not None else None
@@ -196,7 +208,7 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         folder = child.save(settings.out, settings.id, settings.parts)
     tell(1.0, "done")
     notes: tuple[str, ...] = ()
-    if was_seen(aside.judge, seen):
+    if was_seen(aside.judge, learnt_from):
         notes = (
             f"{settings.bundle.card.id} learnt from {aside.judge.subject}: its error before flatters it.",
         )
@@ -219,10 +231,21 @@ def _transfer(settings: FineTune) -> Transfer:
     return tuned(settings.bundle, settings.parts)
 
 
-def _require_free(out: Path, parent: Bundle) -> None:
-    if out.exists() and out.resolve() == parent.folder.resolve():
+def _require_free(settings: FineTune) -> None:
+    """Refuse to learn for a place that is taken: another model there would be lost."""
+    if not settings.id and settings.out is None:
+        return  # an id made of what is learnt from what
+    out = settings.out or user_models() / settings.id
+    if out.exists() and out.resolve() == settings.bundle.folder.resolve():
         raise OutputError(
             f"{out} is the model that is fine-tuned; it is not overwritten.", hint="Choose another folder."
+        )
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise OutputError(f"{out} is there already.", hint="Choose another id or folder, or remove it.")
+    if settings.out is None and any(card.id == settings.id for card in BundleStore().cards()):
+        raise OutputError(
+            f"There is a model {settings.id!r} already, which the new one would hide.",
+            hint="Choose another id.",
         )
 
 
