@@ -39,15 +39,13 @@ def from_mapping(cls: type[T], data: Mapping[str, Any], where: str = "") -> T:
     """
     hints = typing.get_type_hints(cls)
     known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
-    for key in data:
-        if key not in known:
-            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, known))
+    _refuse_others(data, known, where)
     values = {}
     for name, item in known.items():
         if name in data:
             values[name] = _convert(hints[name], data[name], _dotted(where, name))
         elif item.default is MISSING and item.default_factory is MISSING:
-            raise ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
+            raise _missing(where, name)
     return cls(**values)
 
 
@@ -70,12 +68,11 @@ def arguments(cls: type, data: Mapping[str, Any], where: str) -> dict[str, Any]:
     """
     parameters = inspect.signature(cls, eval_str=True).parameters
     known = {name: each for name, each in parameters.items() if each.kind is not each.VAR_KEYWORD}
-    for key in data:
-        if key not in known and len(known) == len(parameters):
-            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, known))
+    if len(known) == len(parameters):
+        _refuse_others(data, known, where)
     for name, each in known.items():
         if name not in data and each.default is each.empty:
-            raise ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
+            raise _missing(where, name)
     return {
         key: _convert(known[key].annotation, value, _dotted(where, key)) if key in known else value
         for key, value in data.items()
@@ -142,8 +139,19 @@ def override(data: dict[str, Any], text: str) -> None:
         ) from error
 
 
-def _nearest(key: str, known: Iterable[str]) -> str:
+def _refuse_others(data: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Refuse keys that are not known, offering the nearest."""
     names = list(known)
+    for key in data:
+        if key not in names:
+            raise ConfigError(f"There is no setting {_dotted(where, key)!r}.", hint=_nearest(key, names))
+
+
+def _missing(where: str, name: str) -> ConfigError:
+    return ConfigError(f"The setting {_dotted(where, name)!r} is missing.", hint="Give it a value.")
+
+
+def _nearest(key: str, names: Sequence[str]) -> str:
     near = get_close_matches(str(key), names, n=2)
     return f"Did you mean {' or '.join(near)}?" if near else f"Known settings: {', '.join(names)}."
 
