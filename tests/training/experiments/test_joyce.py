@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.config import DataConfig, load_config
@@ -198,6 +199,28 @@ def test_the_same_motion_is_drawn_again_and_another_for_each_patient(joyce, tmp_
     assert 7 < angles.max() <= 8
     assert 1.7 < shifts.max() <= 2
     assert not np.allclose(Misaligned(tmp_path, ("T1w",), seed=1).motion("a", "T1w")[0], first[0])
+
+
+def test_a_patient_can_be_seen_in_several_places_and_out_of_slices_only(tmp_path):
+    view = Misaligned(tmp_path, ("T1w",))
+    again = replace(view, draw=1)
+    assert not np.allclose(view.motion("a", "T1w")[0], again.motion("a", "T1w")[0])
+    left = replace(again, within_slices=False)
+    (angles, shift), (all_angles, all_shift) = (seen.motion("a", "T1w") for seen in (left, again))
+    assert list(angles) == [0, *all_angles[1:]]
+    assert list(shift) == [all_shift[0], 0, 0]
+    assert len({view.name, again.name, left.name}) == 3
+
+
+def test_a_network_learns_from_every_way_its_patients_are_seen(joyce):
+    plan = misaligned.experiment(joyce)
+    often = next(arm for arm in plan.arms if arm.method == "out-of-slices")
+    part = plan.parts[0]
+    (training,) = often.maker.origin(part, [misaligned.BOTH])["trainings"]
+    assert training not in replace(often.maker, more=()).origin(part, [misaligned.BOTH])["trainings"]
+    run(replace(plan, arms=(often,)), joyce.settings)
+    card = Bundle.open(joyce.trainings / training / "bundle").card
+    assert len(card.training["subjects"]) == misaligned.MOTIONS * len(part.learn)
 
 
 def test_only_the_moved_contrast_is_out_of_place(joyce, tmp_path):

@@ -70,12 +70,15 @@ class Trained:
         How the inputs are seen in training.
     judged : View, optional
         How they are seen after it; as in training by default.
+    more : tuple of View
+        Other ways in which every patient is seen in training as well.
     """
 
     folder: Path
     config_of: Callable[[Pair], TrainConfig]
     view: View = field(default_factory=AsIs)
     judged: View | None = None
+    more: tuple[View, ...] = ()
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
         """Return the trainings' digests, and what else is seen after them."""
@@ -93,8 +96,8 @@ class Trained:
         for pairs in together.values():
             config = self.config_of(pairs[0])
             what = f"{part.name}, {config.network['name']} for {pairs[0][1]} from {', '.join(pairs[0][0])}"
-            learn = [self.view(patient) for patient in part.learn]
-            bundle = fitted(self.folder, config, learn, self.view.name, tell.within(what))
+            learn = [view(patient) for view in (self.view, *self.more) for patient in part.learn]
+            bundle = fitted(self.folder, config, learn, self._seen, tell.within(what))
             predictor = load_predictor(bundle)
             for patient in part.judge:
                 wanted = [pair for pair in pairs if patient in todo[pair]]
@@ -108,7 +111,11 @@ class Trained:
                     yield patient, pair, made[request]
 
     def _digest(self, part: Part, pair: Pair) -> str:
-        return digest_of(self.config_of(pair), part.learn, self.view.name)
+        return digest_of(self.config_of(pair), part.learn * (1 + len(self.more)), self._seen)
+
+    @property
+    def _seen(self) -> str:
+        return "; ".join(view.name for view in (self.view, *self.more))
 
 
 def _given(inputs: Sequence[str], pair: Pair) -> tuple[str, ...]:

@@ -91,6 +91,10 @@ class Misaligned:
     seed : int
     degrees, voxels : float
         Largest rotation about each axis, and largest shift along it.
+    draw : int
+        Which of a patient's motions it is; every one is another.
+    within_slices : bool
+        Whether it also moves voxels within their axial slice: turns about S, shifts along A and R.
     """
 
     folder: Path
@@ -98,18 +102,27 @@ class Misaligned:
     seed: int = 0
     degrees: float = DEGREES
     voxels: float = VOXELS
+    draw: int = 0
+    within_slices: bool = True
 
     @property
     def name(self) -> str:
         """What distinguishes it from other views."""
         within = f"{self.degrees:g} degrees, {self.voxels:g} voxels"
-        return f"{'+'.join(self.moved)} within {within}, seed {self.seed}"
+        only = "" if self.within_slices else ", out of slices only"
+        return f"{'+'.join(self.moved)} within {within}, seed {self.seed}{self._drawn}{only}"
+
+    @property
+    def _drawn(self) -> str:
+        return f" draw {self.draw}" if self.draw else ""
 
     def motion(self, subject: str, contrast: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Draw a patient's motion: degrees about, and voxels along, the axes S, A and R."""
-        named = hashlib.sha256(f"{self.seed} {subject} {contrast}".encode()).digest()
+        named = hashlib.sha256(f"{self.seed} {subject} {contrast}{self._drawn}".encode()).digest()
         rng = np.random.default_rng(list(named))
         angles, shift = rng.uniform(-self.degrees, self.degrees, 3), rng.uniform(-self.voxels, self.voxels, 3)
+        if not self.within_slices:
+            angles[0] = shift[1] = shift[2] = 0.0
         return angles, shift
 
     def __call__(self, patient: Prepared) -> Prepared:
