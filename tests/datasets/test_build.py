@@ -206,7 +206,15 @@ def test_a_set_is_not_mixed_with_another_recipe_or_other_files(unfiltered, store
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(OutputError, match="holds something else"):
         build(order(tmp_path / "mine", library), store)
-    assert (tmp_path / "mine" / "thesis.txt").is_file()
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_two_builds_do_not_share_a_folder(tmp_path):
+    folder, other = (DatasetFolder(tmp_path / "set") for _ in range(2))
+    with folder.alone(), pytest.raises(ConfigError, match=r"Another build runs in .*set"), other.alone(0.1):
+        pass
+    with other.alone(0.1):
+        pass
 
 
 def test_bad_orders_are_refused_before_anything_is_written(store, library, tmp_path):

@@ -115,7 +115,8 @@ def build(order: Order, store: BundleStore | None = None, report: ProgressCallba
     Raises
     ------
     ConfigError
-        If a setting is wrong, another set lives in the folder, or a cluster cannot be reached.
+        If a setting is wrong, another set lives in the folder, another build runs in it, or a cluster
+        cannot be reached.
     BundleError
         If a model is not installed or does not fit the disease.
     LabelError
@@ -129,6 +130,18 @@ def build(order: Order, store: BundleStore | None = None, report: ProgressCallba
         require_dask()
     recipe, about, usable = _recipe(order, BundleStore() if store is None else store)
     folder = DatasetFolder(order.out)
+    with folder.alone():
+        return _built(order, folder, recipe, about, usable, report)
+
+
+def _built(
+    order: Order,
+    folder: DatasetFolder,
+    recipe: Recipe,
+    about: dict[str, Any],
+    usable: Usable | None,
+    report: ProgressCallback | None,
+) -> Built:
     folder.claim(recipe)
     records = {record.index: record for record in folder.records()}
     todo = [index for index in range(order.count) if index not in records]

@@ -19,6 +19,7 @@ from napari_mrsynth.datasets.recipe import Recipe, is_sample
 from napari_mrsynth.datasets.record import Record, summary
 from napari_mrsynth.errors import ConfigError, FormatError, OutputError
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.locking import LOCK, alone_in
 from napari_mrsynth.io.provenance import WARNING
 
 MANIFEST = "manifest.json"
@@ -49,6 +50,23 @@ class DatasetFolder:
 
     path: Path
 
+    @contextmanager
+    def alone(self, wait_s: float = 10.0) -> Iterator[None]:
+        """Make the folder, and keep other builds out of it; the processes of one build share it.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be made, or holds something else.
+        ConfigError
+            If another build runs in it.
+        """
+        self._require_own()
+        with self._telling():
+            self.path.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.path, "build", "Wait for its end, or choose another folder.", wait_s):
+            yield
+
     def claim(self, recipe: Recipe) -> None:
         """Begin a set, or check that the one begun here has the same recipe; remove what was left half made.
 
@@ -59,7 +77,7 @@ class DatasetFolder:
         FormatError
             If there are samples of a set without its manifest.
         OutputError
-            If the folder holds something else, or cannot be written.
+            If the folder cannot be written.
         """
         manifest = self.path / MANIFEST
         if manifest.is_file():
@@ -74,10 +92,6 @@ class DatasetFolder:
             raise FormatError(
                 f"The data set in {self.path} has samples, but its {MANIFEST} is gone.",
                 hint="Put it back, or choose another folder.",
-            )
-        elif self.path.is_dir() and any(self.path.iterdir()) and not (self.path / RECORDS).is_dir():
-            raise OutputError(
-                f"“{self.path}” holds something else than a data set.", hint="Choose an empty folder."
             )
         with self._telling():
             (self.path / RECORDS).mkdir(parents=True, exist_ok=True)
@@ -194,6 +208,15 @@ class DatasetFolder:
         for folder in (self.path, self.path / RECORDS):
             for half in folder.glob(f".*{PART}.*"):
                 half.unlink()
+
+    def _require_own(self) -> None:
+        """Refuse a folder that holds things, but none of a set's."""
+        if not self.path.is_dir() or any((self.path / own).exists() for own in (MANIFEST, RECORDS)):
+            return
+        if any(child.name != LOCK for child in self.path.iterdir()):
+            raise OutputError(
+                f"“{self.path}” holds something else than a data set.", hint="Choose an empty folder."
+            )
 
     def _write(self, name: str, text: str) -> None:
         with replacing(self.path / name) as temporary:

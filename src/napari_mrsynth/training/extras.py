@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from napari_mrsynth.errors import ConfigError
 
 _NEEDS = {
-    "train": ("filelock", "lightning", "matplotlib", "tensorboard", "torchio"),
+    "train": ("lightning", "matplotlib", "tensorboard", "torchio"),
     "onnx": ("onnx", "onnxscript"),
     "monai": ("monai",),
 }

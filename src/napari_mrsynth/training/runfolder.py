@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,14 +17,12 @@ import yaml
 from napari_mrsynth import __version__
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.locking import alone_in
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.material import changed_patients
 
 FREE = ("run.", "card.", "validation.", "data.root", "data.cache", "data.table")
 """Settings that may change when a run is resumed: where things are, what is watched, what the card says."""
-
-LOCK = ".lock"
-"""The file in a run folder that a training holds while it runs."""
 
 _PACKAGES = ("torch", "lightning", "numpy", "scipy", "nibabel", "SimpleITK", "dipy", "torchio", "safetensors")
 
@@ -71,8 +69,6 @@ class RunFolder:
         ConfigError
             If another training runs in it.
         """
-        from filelock import FileLock, Timeout
-
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,21 +76,9 @@ class RunFolder:
                 f"The run folder “{self.path}” cannot be made: {error.strerror}.",
                 hint="Set run.folder to another one.",
             ) from error
-        lock = FileLock(self.path / LOCK, timeout=wait_s)
-        if not _helps():
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise ConfigError(
-                    f"Another training runs in {self.path}.",
-                    hint="Wait for its end, or set run.folder to another one.",
-                ) from error
-            except (OSError, NotImplementedError):
-                pass  # a disk that knows no locks
-        try:
+        hint = "Wait for its end, or set run.folder to another one."
+        with nullcontext() if _helps() else alone_in(self.path, "training", hint, wait_s):
             yield
-        finally:
-            lock.release()
 
     def claim(self, config: TrainConfig) -> None:
         """Write the configuration, or check that it is the one the run was begun with.
