@@ -22,11 +22,11 @@ WEIGHTS = "model.safetensors"
 assert load_predictor  # importing the systems registers their networks
 
 
-def tiny_model(folder: Path) -> Path:
+def tiny_model(folder: Path, contrasts: tuple[str, ...] = CONTRASTS) -> Path:
     """A sound model (untrained) in ``models/tiny``; returns its folder."""
     target = folder / "models" / "tiny"
     if not target.exists():
-        shutil.copytree(_made_once(), target)
+        shutil.copytree(_made_once(contrasts), target)
     return target
 
 
@@ -94,12 +94,12 @@ def of_another_network(folder: Path) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _made_once() -> Path:
+def _made_once(contrasts: tuple[str, ...]) -> Path:
     torch.manual_seed(0)  # an untrained network may rectify half the brain away; this one does not
     network = {
         "name": "anysubset",
-        "inputs": list(CONTRASTS),
-        "outputs": list(CONTRASTS),
+        "inputs": list(contrasts),
+        "outputs": list(contrasts),
         "latent": 4,
         "encoder_widths": [4],
         "decoder_widths": [4],
@@ -110,8 +110,8 @@ def _made_once() -> Path:
         summary="An untrained network.",
         system="anysubset",
         network=network,
-        inputs=CONTRASTS,
-        outputs=CONTRASTS,
+        inputs=contrasts,
+        outputs=contrasts,
         spacing_mm=4.0,
         neighbours=0,
         normalisation={"method": "foreground-mean"},

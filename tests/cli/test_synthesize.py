@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from bad.models import tiny_model
 from napari_mrsynth.io import read_image
 from phantoms import affine_of, brain_study, patient_folder, phantom, save
 
@@ -63,6 +64,19 @@ def test_a_scan_that_no_model_reads_is_left_out_by_default(mrsynth, tmp_path, ou
     folder = patient_folder(tmp_path / "sub-02", brain_study(("T1w", "PDw"), name="sub-02"))
     answer = mrsynth("synthesize", folder, "--want", "FLAIR", "--out", out, "--json").answer
     assert answer["used"] == ["T1w"]
+
+
+@pytest.mark.parametrize("said", [("--bundle", "OWN"), ("--bundle", "OWN", "--use", "7T,CT")])
+def test_a_models_own_contrasts_are_found_by_the_files_names(mrsynth, tmp_path, out, said):
+    model = tiny_model(tmp_path / "own", ("CT", "7T", "T1w"))
+    study = brain_study(("T1w", "T2w"), name="sub-03")
+    folder = tmp_path / "sub-03"
+    for contrast, name in (("T1w", "sub-03_T1w_7T"), ("T2w", "sub-03_CT")):
+        save(study.volume(contrast), folder / f"{name}.nii.gz")
+    options = [str(model) if word == "OWN" else word for word in said]
+    ended = mrsynth("synthesize", folder, "--want", "T1w", *options, "--out", out, "--json")
+    assert ended.code == 0, ended.err
+    assert set(ended.answer["used"]) == {"CT", "7T"}
 
 
 def test_several_contrasts_and_the_source_map_are_made_at_once(mrsynth, patient, out):

@@ -86,6 +86,15 @@ def test_a_patient_the_model_was_trained_on_is_refused_by_its_voxels(bundle, pat
     assert "**Training error" in next((tmp_path / "out").glob("*.md")).read_text()
 
 
+def test_a_models_own_contrasts_are_found_by_the_files_names(patients, tmp_path, capsys):
+    own = Bundle.open(tiny_model(tmp_path / "own", ("CT", "T1w")))
+    shutil.copy(patients / "p1" / "p1_T2w.nii.gz", patients / "p1" / "p1_CT.nii.gz")
+    code, found = card_of(own, patients, tmp_path, capsys)
+    assert code == 0
+    assert found["patients"] == ["p1"]
+    assert {(task["inputs"], task["target"]) for task in found["tasks"]} == {("CT", "T1w"), ("T1w", "CT")}
+
+
 def test_a_patients_own_folder_is_called_by_its_name(bundle, patients, tmp_path, capsys):
     code, found = card_of(bundle, patients / "p2", tmp_path, capsys)
     assert code == 0

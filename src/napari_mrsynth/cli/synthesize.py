@@ -175,13 +175,16 @@ def prepared(
 ) -> Task:
     """Read a patient and understand what was asked; what cannot be is refused before long work starts."""
     from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.imaging.contrasts import own_names
     from napari_mrsynth.io import read_patient
     from napari_mrsynth.synthesis import Engine, Request
 
-    files = read_patient(*paths)
     store = BundleStore()
     wanted = contrasts_of(want, "--want")
-    used = contrasts_of(use, "--use") if use is not None else _readable(files, wanted, store, bundle)
+    said = contrasts_of(use, "--use") if use is not None else ()
+    reads = () if bundle == AUTO else store.get(bundle).card.inputs
+    files = read_patient(*paths, names=own_names((*said, *reads)))
+    used = said or _readable(files, wanted, store, bundle)
     volumes = _chosen(files, used, reference)
     request = Request(
         wanted=wanted,

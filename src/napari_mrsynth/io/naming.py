@@ -133,6 +133,13 @@ def patient_of_scans(given: Path, scans: Iterable[Path]) -> str:
     return patient_of(given.parent if given.name.lower() == "anat" else given)
 
 
+def called(stem: str, names: Iterable[str]) -> str | None:
+    """Return the longest of `names` that a file's stem ends with, in whole words; None if there is none."""
+    words = _words(stem)
+    ends = [name for name in names if (own := _words(name)) and words[-len(own) :] == own]
+    return max(ends, key=lambda name: len(_words(name)), default=None)
+
+
 def derivative_name(patient: str, contrast: str, *, synthetic: bool = True) -> str:
     """Return a BIDS-derivative file name: ``sub-01_ce-gd_desc-synthetic_T1w.nii.gz``.
 
@@ -158,6 +165,10 @@ def derivative_name(patient: str, contrast: str, *, synthetic: bool = True) -> s
         parts.append("desc-synthetic")
     parts.append(known.bids if known else re.sub(r"[^A-Za-z0-9]", "", contrast) or "unknown")
     return "_".join(parts) + ".nii.gz"
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", text.casefold())
 
 
 def _label_of(patient: str) -> str:

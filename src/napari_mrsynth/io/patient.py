@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,15 @@ from napari_mrsynth.imaging import LabelVolume, Volume, contrasts
 from napari_mrsynth.io.decoded import require_file
 from napari_mrsynth.io.dicom import read_series, series_number
 from napari_mrsynth.io.dicom_frames import is_dicom
-from napari_mrsynth.io.naming import Role, extension_of, lesion_names, patient_of_scans, role_of, stem_of
+from napari_mrsynth.io.naming import (
+    Role,
+    called,
+    extension_of,
+    lesion_names,
+    patient_of_scans,
+    role_of,
+    stem_of,
+)
 from napari_mrsynth.io.reading import read_image
 
 MAX_DEPTH = 4
@@ -211,24 +218,12 @@ def _read_folder(
         if image.source.synthetic is not None and not synthetic:
             found.skip(path, "synthetic, not acquired: give the file itself to use it")
         else:
-            _add(_called(image, names), found)
+            own = called(stem_of(path), names) if isinstance(image, Volume) else None
+            _add(image.as_contrast(own) if own and isinstance(image, Volume) else image, found)
     series = read_series(slices, folder)
     for path, reason in series.skipped:
         found.skip(path, reason)
     found.series.extend(series.volumes)
-
-
-def _called(image: Volume | LabelVolume, names: Sequence[str]) -> Volume | LabelVolume:
-    """Return a scan under the longest of `names` that its file's name ends with; else as it is."""
-    words = _words(stem_of(_path(image)))
-    ends = [name for name in names if (own := _words(name)) and words[-len(own) :] == own]
-    if isinstance(image, LabelVolume) or not ends:
-        return image
-    return image.as_contrast(max(ends, key=lambda name: len(_words(name))))
-
-
-def _words(name: str) -> list[str]:
-    return re.findall(r"[^\W_]+", name.casefold())
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -195,6 +195,21 @@ def test_a_tick_outlives_a_configuration_for_which_the_patient_is_left_out(dock,
         assert dock.train.patients.ticked == held
 
 
+def test_patients_with_contrasts_of_the_users_own_can_be_trained_on(dock, answers, cohort, tmp_path):
+    for name in ("a", "b"):
+        shutil.copytree(cohort / name, tmp_path / "own" / name)
+        (tmp_path / "own" / name / f"{name}_T2w.nii.gz").rename(tmp_path / "own" / name / f"{name}_CT.nii.gz")
+    dock.modes.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, CT")
+    answers.chosen = tmp_path / "own"
+    dock.train.folder.click()
+    dock.train.contrasts.editingFinished.emit()
+    shown = [dock.train.patients.topLevelItem(row).text(1) for row in range(2)]
+    assert shown == ["T1w, CT", "T1w, CT"]
+    dock.controls.start.click()
+    assert dock.session.task.contrasts == ("T1w", "CT")
+
+
 def test_the_newest_figures_are_said_to_a_screen_reader_and_drawn_over_the_steps_taken(dock):
     dock.curve.show_curves([(1, 0.5), (60, 0.25)], [(50, 0.125)], 5000, "nmse")
     words = "step 60 of 5000, loss 0.25, held-out error (NMSE) 0.125"

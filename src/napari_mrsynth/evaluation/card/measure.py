@@ -16,6 +16,7 @@ from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.evaluation.pairing import Pair
 from napari_mrsynth.evaluation.regions import scored_lesions
 from napari_mrsynth.imaging import LabelVolume, Study, Volume
+from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
 from napari_mrsynth.preprocess.likeness import KnownScans, record_of
@@ -150,8 +151,8 @@ def _require_synthesiser(card: Card) -> None:
 
 
 def _study(folder: Path, card: Card) -> Study:
-    files = read_patient(folder)
     known = {*card.inputs, *card.outputs}
+    files = read_patient(folder, names=own_names(known))
     volumes = [volume for volume in files.volumes if volume.contrast in known]
     if len(volumes) < 2:
         there = ", ".join(volume.name for volume in volumes) or "none"

@@ -82,8 +82,7 @@ class FineTunePanel(QWidget):
 
     def show_patients(self, patients: Sequence[Patient], contrasts: Sequence[str]) -> None:
         """Show who is listed; `contrasts` are the model's."""
-        reasons = [patient.left_out(contrasts, FEWEST) for patient in patients]
-        self.patients.show_patients(patients, reasons)
+        reasons = self.patients.show_patients(patients, contrasts, FEWEST)
         self.remove.setEnabled(self.patients.chosen is not None)
         usable = [p.id for p, reason in zip(patients, reasons, strict=True) if not reason]
         if len(usable) > 1:

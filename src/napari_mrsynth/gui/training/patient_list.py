@@ -69,25 +69,34 @@ class PatientList(QTreeWidget):
         self._held.clear()
         self._rows = []
 
-    def show_patients(self, patients: Sequence[Patient], reasons: Sequence[str]) -> None:
-        """Show patients, those with a reason as left out; a tick outlives being left out for a while.
+    def show_patients(
+        self, patients: Sequence[Patient], wanted: Sequence[str], at_least: int | None = None
+    ) -> list[str]:
+        """Show who can be used for contrasts and who is left out; a tick outlives being left out for a while.
 
         Parameters
         ----------
         patients : sequence of Patient
-        reasons : sequence of str
+        wanted : sequence of str
+        at_least : int, optional
+            How many of `wanted` suffice; all if not given.
+
+        Returns
+        -------
+        list of str
             Why each is left out; empty where it is not.
         """
+        reasons = [patient.left_out(wanted, at_least) for patient in patients]
         rows = [
             (
                 patient.id,
-                f"left out: {reason}" if reason else ", ".join(in_field_order(patient.contrasts)),
+                f"left out: {reason}" if reason else ", ".join(in_field_order(patient.among(wanted))),
                 not reason,
             )
             for patient, reason in zip(patients, reasons, strict=True)
         ]
         if rows == self._rows:  # a tick must not rebuild the list whose tick is being told
-            return
+            return reasons
         self._rows = rows
         faint = self.palette().placeholderText()
         self.blockSignals(True)
@@ -106,6 +115,7 @@ class PatientList(QTreeWidget):
         self.blockSignals(False)
         self.resizeColumnToContents(_NAME)
         self.setColumnWidth(_NAME, min(self.columnWidth(_NAME), _WIDEST_NAME))
+        return reasons
 
     def _tick(self, item: QTreeWidgetItem) -> None:
         (self._held.add if _is_ticked(item) else self._held.discard)(item.text(_NAME))

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient, write_volume
+from napari_mrsynth.io.naming import called, stem_of
 from napari_mrsynth.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Patient:
     folder : Path
     contrasts : tuple of str
         What was recognised; empty where nothing could be read.
+    stems : tuple of str
+        The scans' file names without extensions: contrasts of the user's own are what they end with.
     reason : str
         Why nothing could be read; empty where something could.
     """
@@ -36,6 +40,7 @@ class Patient:
     id: str
     folder: Path
     contrasts: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
     reason: str = ""
 
     def left_out(self, wanted: Sequence[str], at_least: int | None = None) -> str:
@@ -50,14 +55,20 @@ class Patient:
         """
         if self.reason:
             return self.reason
-        missing = [contrast for contrast in wanted if contrast not in self.contrasts]
+        here = self.among(wanted)
+        missing = [contrast for contrast in wanted if contrast not in here]
         has = len(wanted) - len(missing)
         if has >= (len(wanted) if at_least is None else at_least):
             return ""
         if at_least is None:
             return f"has no {', '.join(missing)}"
-        here = ", ".join(contrast for contrast in wanted if contrast in self.contrasts) or "none"
-        return f"has {here} of {', '.join(wanted)}; {at_least} are needed"
+        named = ", ".join(contrast for contrast in wanted if contrast in here) or "none"
+        return f"has {named} of {', '.join(wanted)}; {at_least} are needed"
+
+    def among(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Return the contrasts recognised, and the user's own among `wanted` that files are called."""
+        own = [name for name in own_names(wanted) if any(called(stem, [name]) for stem in self.stems)]
+        return tuple(dict.fromkeys((*self.contrasts, *own)))
 
 
 def looking(folders: Sequence[tuple[str, Path]]) -> Generator[Progress, None, tuple[Patient, ...]]:
@@ -71,7 +82,8 @@ def looking(folders: Sequence[tuple[str, Path]]) -> Generator[Progress, None, tu
             found.append(Patient(name, folder, reason=error.message))
             continue
         contrasts = dict.fromkeys(v.contrast for v in volumes if v.contrast)
-        found.append(Patient(name, folder, tuple(contrasts)))
+        files = dict.fromkeys(v.source.path for v in volumes if v.source.path)
+        found.append(Patient(name, folder, tuple(contrasts), tuple(stem_of(path) for path in files)))
     return tuple(found)
 
 

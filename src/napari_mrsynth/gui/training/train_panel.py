@@ -122,8 +122,7 @@ class TrainPanel(QWidget):
             "Choose a data folder…" if root is None else f"Data folder: {shortened(root.name)}…"
         )
         self.folder.setToolTip("A folder that holds a folder per patient" if root is None else str(root))
-        reasons = [patient.left_out(self.wanted) for patient in patients]
-        self.patients.show_patients(patients, reasons)
+        reasons = self.patients.show_patients(patients, self.wanted)
         self.patients.setVisible(bool(patients))
         out = sum(map(bool, reasons))
         held = len(self.patients.ticked)
