@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import napari
 
 HAS_DISPLAY = sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 if not HAS_DISPLAY:
@@ -36,6 +40,16 @@ def viewer() -> object:
     from napari.components import ViewerModel
 
     return ViewerModel()
+
+
+@pytest.fixture
+def window(qtbot) -> Iterator[napari.Viewer]:
+    """A viewer with a window; only where there is a display."""
+    import napari
+
+    viewer = napari.Viewer(show=True)
+    yield viewer
+    viewer.close()
 
 
 @pytest.fixture(scope="session")

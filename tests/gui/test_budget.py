@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("torch", "monai", "lightning", "torchio", "dipy", "SimpleITK", "sklearn", "pydicom")
 
 
@@ -22,11 +24,22 @@ def test_importing_the_package_imports_nothing():
     assert not loaded_after("import napari_mrsynth") & {*HEAVY, "numpy", "napari", "nibabel", "qtpy"}
 
 
-def test_opening_the_dock_imports_nothing_heavy():
+@pytest.mark.parametrize(
+    ("module", "dock"),
+    [
+        ("dock", "SynthesisDock"),
+        ("compare.dock", "CompareDock"),
+        ("structure.dock", "StructureDock"),
+        ("lesions.dock", "LesionDock"),
+        ("training.dock", "TrainingDock"),
+    ],
+)
+def test_opening_a_dock_imports_nothing_heavy(module, dock):
     code = (
         "from qtpy.QtWidgets import QApplication; app = QApplication([])\n"
         "from napari.components import ViewerModel\n"
-        "from napari_mrsynth.gui.dock import SynthesisDock\n"
-        "dock = SynthesisDock(ViewerModel())\n"
+        f"from napari_mrsynth.gui.{module} import {dock}\n"
+        f"dock = {dock}(ViewerModel())\n"
     )
-    assert not loaded_after(code) & set(HEAVY)
+    heavy = set(HEAVY) if module == "dock" else {*HEAVY, "matplotlib"}
+    assert not loaded_after(code) & heavy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +25,6 @@ from phantoms import brain_study, patient_folder
 from session.fakes import FakeEngine, parts
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def window(qtbot) -> Iterator[napari.Viewer]:
-    viewer = napari.Viewer(show=True)
-    yield viewer
-    viewer.close()
 
 
 def docked(viewer: napari.Viewer, given: Parts, questions: object = None) -> SynthesisDock:

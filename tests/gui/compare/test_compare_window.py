@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import napari
 import numpy as np
 import pytest
 from napari.layers import Layer
 from qtpy.QtCore import Qt
 
-from gui.test_budget import HEAVY, loaded_after
 from napari_mrsynth.errors import GridError
 from napari_mrsynth.gui.compare.dock import CompareDock
 from napari_mrsynth.gui.compare.stage import Way
@@ -20,24 +17,13 @@ from phantoms import affine_of, phantom
 SHAPE = (24, 28, 22)
 
 
-def test_opening_the_dock_imports_nothing_heavy():
-    code = (
-        "from qtpy.QtWidgets import QApplication; app = QApplication([])\n"
-        "from napari.components import ViewerModel\n"
-        "from napari_mrsynth.gui.compare.dock import CompareDock\n"
-        "dock = CompareDock(ViewerModel())\n"
-    )
-    assert not loaded_after(code) & {*HEAVY, "matplotlib"}
-
-
 @pytest.fixture
-def window(qtbot) -> Iterator[napari.Viewer]:
-    viewer = napari.Viewer(show=True)
+def window(window) -> napari.Viewer:
+    """Two scans to compare are open."""
     truth = phantom(SHAPE, affine_of(SHAPE, (7.5, 7.5, 7.5)), "FLAIR")
     for image, name in ((truth, "FLAIR"), (truth.with_array(truth.array * 0.7), "made FLAIR")):
-        viewer.add_layer(Layer.create(*layer_tuple(image, name=name)))
-    yield viewer
-    viewer.close()
+        window.add_layer(Layer.create(*layer_tuple(image, name=name)))
+    return window
 
 
 def choose(dock: CompareDock, qtbot) -> None:

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import napari
 import numpy as np
 import pytest
 
-from gui.test_budget import HEAVY, loaded_after
 from lesions.conftest import SHAPE, blob
 from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.gui.lesions.dock import LesionDock
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.session import State
 from phantoms import affine_of, lesion_labels, phantom, save
-
-
-def test_opening_the_dock_imports_nothing_heavy():
-    code = (
-        "from qtpy.QtWidgets import QApplication; app = QApplication([])\n"
-        "from napari.components import ViewerModel\n"
-        "from napari_mrsynth.gui.lesions.dock import LesionDock\n"
-        "dock = LesionDock(ViewerModel())\n"
-    )
-    assert not loaded_after(code) & set(HEAVY)
-
-
-@pytest.fixture
-def window(qtbot) -> Iterator[napari.Viewer]:
-    viewer = napari.Viewer(show=True)
-    yield viewer
-    viewer.close()
 
 
 @pytest.mark.gui

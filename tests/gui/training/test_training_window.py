@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
-import napari
 import pytest
 
-from gui.test_budget import HEAVY, loaded_after
 from gui.training.fakes import Answers, FakeProcess
 from napari_mrsynth.gui.training.dock import TrainingDock
 from napari_mrsynth.gui.training.process import Ended
@@ -17,23 +14,6 @@ from napari_mrsynth.gui.training.telling import Phase
 from phantoms import brain_study, patient_folder
 
 NAME = "Training (MR synthesis)"
-
-
-def test_opening_the_dock_imports_nothing_heavy():
-    code = (
-        "from qtpy.QtWidgets import QApplication; app = QApplication([])\n"
-        "from napari.components import ViewerModel\n"
-        "from napari_mrsynth.gui.training.dock import TrainingDock\n"
-        "dock = TrainingDock(ViewerModel())\n"
-    )
-    assert not loaded_after(code) & set(HEAVY)
-
-
-@pytest.fixture
-def window(qtbot) -> Iterator[napari.Viewer]:
-    viewer = napari.Viewer(show=True)
-    yield viewer
-    viewer.close()
 
 
 @pytest.fixture
