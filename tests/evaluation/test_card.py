@@ -95,6 +95,25 @@ def test_a_models_own_contrasts_are_found_by_the_files_names(patients, tmp_path,
     assert {(task["inputs"], task["target"]) for task in found["tasks"]} == {("CT", "T1w"), ("T1w", "CT")}
 
 
+def test_scans_that_do_not_lie_on_each_other_can_be_aligned_first(bundle, patients, tmp_path, capsys):
+    shutil.rmtree(patients)
+    study = brain_study(("T1w", "T2w"), shape=(44, 52, 36), spacing=(4, 4, 4), name="p1")
+    patient_folder(patients / "p1", study)
+    path = patients / "p1" / "p1_T2w.nii.gz"
+    scan = nib.load(path)
+    moved = np.eye(4)
+    moved[:3, 3] = (9, -6, 5)
+    nib.save(nib.Nifti1Image(np.asanyarray(scan.dataobj), moved @ scan.affine), path)
+    figures = []
+    for options in ((), ("--align",)):
+        code, found = card_of(bundle, patients, tmp_path, capsys, *options)
+        assert code == 0
+        (task,) = (t for t in found["tasks"] if (t["target"], t["region"]) == ("T1w", "brain"))
+        figures.append(task["hindsight"])
+    assert figures[1] < 0.9 * figures[0]
+    assert "first aligned" in (tmp_path / "out" / f"evaluation-{bundle.card.id}.md").read_text()
+
+
 def test_a_patients_own_folder_is_called_by_its_name(bundle, patients, tmp_path, capsys):
     code, found = card_of(bundle, patients / "p2", tmp_path, capsys)
     assert code == 0

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def measure_card(
-    bundle: str, patients: Path | None, out: Path, *, training_error: bool, on_card: bool = False
+    bundle: str,
+    patients: Path | None,
+    out: Path,
+    *,
+    training_error: bool,
+    on_card: bool = False,
+    align: bool = False,
 ) -> Report:
     """Measure a model and write page, figure and rows; of a lesion generator what it paints as well.
 
@@ -31,6 +37,8 @@ def measure_card(
         Whether patients the model was trained on may be measured.
     on_card : bool
         Whether the figures are written on the model's card.
+    align : bool
+        Whether each patient's scans are first aligned to its reference; not where lesions are painted.
 
     Raises
     ------
@@ -55,13 +63,16 @@ def measure_card(
             "No folder of patients was given.", hint=f"mrsynth evaluate --card {bundle} PATIENTS"
         )
     model = bundle_of(bundle)
-    card, command = model.card, f"mrsynth evaluate --card {model.card.id} PATIENTS"
+    card, options = model.card, " --align" if align else ""
+    command = f"mrsynth evaluate --card {card.id} PATIENTS{options}"
     root = absolute(patients)
     folders = patients_below(root)
-    steps = measuring(Engine(), model, folders, root=root, training_error=training_error)
+    steps = measuring(Engine(), model, folders, root=root, training_error=training_error, align=align)
     rows, skipped = follow(steps)
     found = differences(rows)
-    paths = write_card_report(out, card, rows, found, skipped=skipped, training_error=training_error)
+    paths = write_card_report(
+        out, card, rows, found, skipped=skipped, training_error=training_error, align=align
+    )
     patients_seen = list(dict.fromkeys(row.patient for row in rows))
     figures = figures_of(found, patients_seen, command, training_error=training_error)
     payload = {

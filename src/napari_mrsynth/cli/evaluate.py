@@ -67,6 +67,9 @@ def evaluate(
     training_error: Annotated[
         bool, typer.Option("--training-error", help="With --card: the model may have seen these patients.")
     ] = False,
+    align: Annotated[
+        bool, typer.Option("--align", help="With --card: first align each patient's scans to each other.")
+    ] = False,
     on_card: Annotated[
         bool, typer.Option("--on-card", help="With --card: write the figures on the model's card too.")
     ] = False,
@@ -79,7 +82,9 @@ def evaluate(
     from napari_mrsynth.evaluation.folders import FilePair, pair_folders
 
     if card is not None:
-        return measure_card(card, patients, absolute(out), training_error=training_error, on_card=on_card)
+        return measure_card(
+            card, patients, absolute(out), training_error=training_error, on_card=on_card, align=align
+        )
     if pred is None or truth is None or patients is not None:
         raise InputError(
             "Nothing to compare was given.",

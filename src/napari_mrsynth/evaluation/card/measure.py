@@ -20,7 +20,7 @@ from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.io.naming import Role, extension_of, role_of, stem_of
 from napari_mrsynth.preprocess.likeness import KnownScans, record_of
-from napari_mrsynth.preprocess.study import build_study
+from napari_mrsynth.preprocess.study import align_study, build_study
 from napari_mrsynth.progress import Progress, Stopwatch, ended
 from napari_mrsynth.synthesis import Engine, Request
 from napari_mrsynth.systems.predictor import SYNTHESISERS
@@ -76,7 +76,13 @@ def name_below(root: Path, folder: Path) -> str:
 
 
 def measuring(
-    engine: Engine, bundle: Bundle, folders: Sequence[Path], *, root: Path, training_error: bool = False
+    engine: Engine,
+    bundle: Bundle,
+    folders: Sequence[Path],
+    *,
+    root: Path,
+    training_error: bool = False,
+    align: bool = False,
 ) -> Generator[Progress, None, tuple[list[Row], list[tuple[str, str]]]]:
     """Make and score everything that a model can make of the patients' scans.
 
@@ -91,13 +97,15 @@ def measuring(
         Patients are named by their path below it.
     training_error : bool
         Whether patients whom the model was trained on may be measured.
+    align : bool
+        Whether each patient's scans are first aligned to its reference.
 
     Returns
     -------
     rows : list of Row
     skipped : list of (patient, reason)
-        Patients with fewer than two of the model's contrasts, or that cannot be read or scored; an empty
-        lesion map is none, and the patient's brain is scored.
+        Patients with fewer than two of the model's contrasts, or that cannot be read, aligned or scored; an
+        empty lesion map is none, and the patient's brain is scored.
 
     Raises
     ------
@@ -119,6 +127,8 @@ def measuring(
         yield clock.at(count / len(folders), f"Reading {name}")
         try:
             study = _study(folder, card)
+            if align:
+                study = ended(align_study(study))
         except InputError as error:
             skipped.append((name, str(error)))
             continue

@@ -19,6 +19,8 @@ from napari_mrsynth.io.figures import blank_figure, write_png
 
 _SHOWN = (("nmse", "NMSE", 4), ("mae", "MAE", 2), ("psnr", "PSNR, dB", 2), ("ssim", "SSIM", 4))
 
+ALIGNED = "- The scans of each patient were first aligned to one of them, as by `--align`."
+
 
 def write_card_report(
     folder: Path,
@@ -28,6 +30,7 @@ def write_card_report(
     *,
     skipped: Sequence[tuple[str, str]] = (),
     training_error: bool = False,
+    align: bool = False,
 ) -> dict[str, Path]:
     """Write ``evaluation-ID.md``, ``.png`` and ``.csv`` into a folder.
 
@@ -52,7 +55,15 @@ def write_card_report(
             writer.writerow(
                 [row.patient, row.method, row.inputs, row.target, row.region, row.voxels, *figures]
             )
-    text = page(card, rows, found, skipped=skipped, training_error=training_error, figure=f"{stem}.png")
+    text = page(
+        card,
+        rows,
+        found,
+        skipped=skipped,
+        training_error=training_error,
+        figure=f"{stem}.png",
+        align=align,
+    )
     with replacing(paths["page"]) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return paths
@@ -66,6 +77,7 @@ def page(
     skipped: Sequence[tuple[str, str]],
     training_error: bool,
     figure: str,
+    align: bool = False,
 ) -> str:
     """Return the report as Markdown."""
     patients = list(dict.fromkeys(row.patient for row in rows))
@@ -73,6 +85,7 @@ def page(
     lines += [
         "- Every contrast a patient has is made from every subset of the others, as by `mrsynth synthesize`.",
         *_of_the_system(card),
+        *([ALIGNED] if align else []),
         "- Both images' means over the brain are made equal by one factor; nothing else is rescaled, "
         "clipped or set to 0. NMSE is the mean squared error after dividing each image by its brain mean.",
         "- Full scale of PSNR and SSIM: the truth's maximum minus minimum over the brain.",
