@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import pytest
@@ -173,8 +174,9 @@ def test_no_two_kernels_of_a_layer_start_alike():
             assert len(torch.unique(weight.flatten(1), dim=0)) == weight.shape[0], name
 
 
-def test_the_spatial_transformer_starts_as_an_exact_identity_at_any_size():
-    transformer = SpatialTransformer(3)
+@pytest.mark.parametrize("kind", ["affine", "rigid"])
+def test_the_spatial_transformer_starts_as_an_exact_identity_at_any_size(kind):
+    transformer = SpatialTransformer(3, kind=kind)
     for height, width in ((16, 16), (37, 52), (112, 80)):
         rows, columns = torch.linspace(0, 1, height)[:, None], torch.linspace(0, 1, width)
         image = (rows * columns).expand(1, 3, -1, -1)
@@ -189,6 +191,39 @@ def test_the_spatial_transformer_aligns_every_latent_but_the_first():
     aligned = net.align([first, other])
     assert torch.equal(aligned[0], first)
     torch.testing.assert_close(aligned[1][..., :12], other[..., 4:])
+
+
+def test_the_rigid_transformer_turns_voxels_and_keeps_their_distances_on_any_grid():
+    transformer = SpatialTransformer(1, kind="rigid")
+    with torch.no_grad():
+        transformer.to_affine.bias.copy_(torch.tensor([math.pi / 2, 0, 0]))
+    image = torch.zeros(1, 1, 21, 33)
+    image[0, 0, 10, 16 + 6] = 1  # six columns off the centre
+    turned = transformer(torch.zeros_like(image), image)
+    assert int(turned.argmax()) == 33 * (10 - 6) + 16
+    assert turned.max() > 0.99
+    with pytest.raises(ValueError, match="'elastic' is neither"):
+        SpatialTransformer(1, kind="elastic")
+
+
+def test_the_rigid_transformer_learns_motions_that_are_known_and_the_latents_do_not():
+    torch.manual_seed(0)
+    transformer = SpatialTransformer(2, kind="rigid")
+    rows, columns = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 40), indexing="ij")
+    blob = torch.exp(-8 * (rows - 0.3) ** 2 - 3 * columns**2) + 0.5 * torch.exp(-20 * (columns + 0.4) ** 2)
+    first = torch.stack([blob, blob**2])[None].expand(4, -1, -1, -1).clone().requires_grad_()
+    rng = torch.Generator().manual_seed(0)
+    optimiser = torch.optim.Adam(transformer.parameters(), 3e-3)
+    missed = []
+    for _ in range(150):
+        loss = transformer.inconsistency(first, 1 - first, rng)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        missed.append(loss.item())
+    assert first.grad is None
+    assert 3 < sum(missed[:10]) / 10 < 8  # what lies between two random motions
+    assert sum(missed[-10:]) < 0.6 * sum(missed[:10])
 
 
 def test_a_packed_latent_is_resampled_voxel_by_voxel():

@@ -64,6 +64,19 @@ def test_the_cost_is_the_sum_of_the_papers_three_terms(name):
     torch.testing.assert_close(terms["loss"], fused + single + variance, rtol=1e-4, atol=1e-5)
 
 
+def test_known_motions_are_a_term_of_their_own_for_the_rigid_transformer_only():
+    spec = {"name": "anysubset", "inputs": ["T1w", "T2w"], "outputs": ["FLAIR"], "aligned": True}
+    contrasts, objective = ("T1w", "T2w", "FLAIR"), {"equivariance": 0.5}
+    torch.manual_seed(0)
+    system = AnySubsetTraining({**spec, "aligner": "rigid"}, contrasts, objective, [1.0] * 3)
+    terms = system.cost(*batch(system), torch.Generator().manual_seed(1))
+    parts = terms["fused"] + terms["individual"] + terms["variance"] + 0.5 * terms["equivariance"]
+    torch.testing.assert_close(terms["loss"], parts)
+    assert terms["equivariance"] > 0
+    with pytest.raises(ValueError, match="aligner: rigid"):
+        AnySubsetTraining(spec, contrasts, objective, [1.0] * 3)
+
+
 def test_background_counts_in_the_published_cost():
     system = training("joyce-missing")
     slices, truth, mask = batch(system)

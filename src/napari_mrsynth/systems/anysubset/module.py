@@ -39,6 +39,9 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
         self.objective = Objective(**objective)
         if self.objective.voxelwise_steps and not self.network.summed:
             raise ValueError("objective.voxelwise_steps is for a network with voxelwise above 0")
+        aligner = self.network.aligner
+        if self.objective.equivariance and (aligner is None or aligner.kind != "rigid"):
+            raise ValueError("objective.equivariance is for a network with aligned: true and aligner: rigid")
         unit = torch.tensor([float(s) for s in spread])
         self.register_buffer("scale", unit if self.objective.balanced else torch.ones_like(unit))
         if self.objective.voxelwise_steps:
@@ -67,17 +70,17 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cost and its terms for one batch.
 
-        From `rng` come the subsets of inputs that are decoded.
+        From `rng` come the subsets of inputs that are decoded, and the motions of the equivariance.
 
         Returns
         -------
         dict of str to Tensor
-            ``loss``, ``fused``, ``individual``, ``variance``; scalars.
+            ``loss``, ``fused``, ``individual``, ``variance``, and ``equivariance`` where it is asked for;
+            scalars.
         """
         names = self.network.inputs
-        latents = self.network.align(
-            [self.network.encode(c, _channels_last(inputs[:, self.contrasts.index(c)])) for c in names]
-        )
+        encoded = [self.network.encode(c, _channels_last(inputs[:, self.contrasts.index(c)])) for c in names]
+        latents = self.network.align(encoded)
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
         outputs = self.placed(self.network.outputs)
         truth, scale = truth[:, outputs], self.scale[outputs]
@@ -99,6 +102,11 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
             + self.objective.individual * terms["individual"]
             + self.objective.variance * terms["variance"]
         )
+        aligner = self.network.aligner
+        if aligner is not None and self.objective.equivariance and len(encoded) > 1:
+            missed = [aligner.inconsistency(encoded[0], other, rng) for other in encoded[1:]]
+            terms["equivariance"] = torch.stack(missed).mean()
+            loss = loss + self.objective.equivariance * terms["equivariance"]
         return {"loss": loss, **terms}
 
     def _subsets(self, rng: torch.Generator) -> list[list[int]]:

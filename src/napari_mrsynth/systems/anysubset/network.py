@@ -41,6 +41,8 @@ class AnySubsetNetwork(nn.Module):
         Whether residual blocks are batch-normalised.
     aligned : bool
         Whether a spatial transformer aligns every latent to the first.
+    aligner : str
+        Its kind: ``affine`` (the paper's) or ``rigid``.
     positive : bool
         Whether outputs are rectified (the paper's are).
     voxelwise : int
@@ -69,6 +71,7 @@ class AnySubsetNetwork(nn.Module):
         blocks: int = 1,
         norm: bool = False,
         aligned: bool = False,
+        aligner: str = "affine",
         positive: bool = True,
         voxelwise: int = 0,
     ) -> None:
@@ -101,7 +104,8 @@ class AnySubsetNetwork(nn.Module):
             )
         self.aligner: SpatialTransformer | None = None
         if aligned:
-            self.aligner = SpatialTransformer(4 * latent, 2) if self.packed else SpatialTransformer(latent)
+            channels, packed = (4 * latent, 2) if self.packed else (latent, 1)
+            self.aligner = SpatialTransformer(channels, packed, aligner)
         self.multiple = max(
             int(getattr(m, "multiple", 1)) for m in (*self.encoders.values(), *self.decoders.values())
         )

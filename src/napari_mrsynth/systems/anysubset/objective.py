@@ -25,6 +25,8 @@ class Objective:
         Weight of the voxel-wise variance across the present latents; the paper's is 1.
     individual : float
         Weight of the decodings of single latents, relative to fused ones; the paper's is 1.
+    equivariance : float
+        Weight of the voxels by which a rigid spatial transformer misses known motions; 0 in the paper.
     subsets : str
         ``all``: every step fuses all inputs of the target (the paper's training).
         ``random``: every step draws a subset of each size, so that fusion is trained on what it will meet.
@@ -40,6 +42,7 @@ class Objective:
     squared: float = 0.0
     variance: float = 1.0
     individual: float = 1.0
+    equivariance: float = 0.0
     subsets: str = "all"
     brain_only: bool = False
     balanced: bool = False
