@@ -159,6 +159,14 @@ def test_patients_who_lack_a_contrast_are_learnt_from_with_what_they_share(setti
     assert set(outcome.before) == {"T1w>T2w", "T2w>T1w"}
 
 
+def test_contrasts_that_took_no_part_are_said_to_be_unmeasured_on_the_card_too(settings, patients):
+    outcome = finetune(replace(settings, patients=(patients[0], patients[2])))
+    (note,) = outcome.notes
+    assert "FLAIR took no part" in note
+    assert Card.load(outcome.bundle).limits.endswith(note)
+    assert not finetune(replace(settings, out=settings.out.parent / "other")).notes
+
+
 def test_an_output_is_added_and_the_rest_of_the_model_unchanged(settings, parent):
     outcome = finetune(replace(settings, add_outputs=(Addition("PDw", "T2w"),)))
     assert {name.partition(">")[2] for name in outcome.before} == {"PDw"}

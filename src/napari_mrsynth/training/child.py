@@ -31,6 +31,8 @@ class Child:
         Who was learnt from, and what was kept aside.
     errors : mapping of str to (float, float)
         ``T1w+T2w>FLAIR`` -> normalised mean squared error on what was kept aside, before and after.
+    unlearnt : tuple of str
+        What it makes that not every patient had: neither learnt nor measured.
     """
 
     parent: Card
@@ -38,6 +40,7 @@ class Child:
     pace: Pace
     aside: Aside
     errors: Mapping[str, tuple[float, float]]
+    unlearnt: tuple[str, ...] = ()
 
     def save(self, out: Path | None, bundle_id: str, parts: str) -> Path:
         """Write the bundle and return its folder.
@@ -75,6 +78,7 @@ class Child:
             parameters=0,
             training=self._training(learnt, records, dtype),
             results=self._results(),
+            limits=" ".join(filter(None, (self.parent.limits, self.caution))),
             data_licences=(
                 *self.parent.data_licences,
                 "Patients given by the user, known by their hashes only.",
@@ -83,6 +87,17 @@ class Child:
         folder = out or user_models() / bundle_id
         save_bundle(folder, card, state)
         return folder
+
+    @property
+    def caution(self) -> str:
+        """What is said of outputs that were not learnt; empty where there are none."""
+        if not self.unlearnt:
+            return ""
+        names = ", ".join(self.unlearnt)
+        return (
+            f"{names} took no part in the fine-tuning, for not every patient had it: how well it is made now "
+            f"was not measured. {self.parent.id} still makes it as before."
+        )
 
     def _training(self, learnt: str, records: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
         return {

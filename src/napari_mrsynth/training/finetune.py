@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -202,15 +202,18 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
             shown.draw(settings.picture, made_before, shown.made(learnt))
     better = _mean(after) < _mean(before)
     folder = None
+    notes: list[str] = []
     if better:
         figures = {name: (error, _named(after)[name]) for name, error in _named(before).items()}
-        child = Child(settings.bundle.card, replace(transfer, network=learnt), settings.pace, aside, figures)
+        new = replace(transfer, network=learnt)
+        unlearnt = () if new.added_outputs else _beyond(network.outputs, patients[0].contrasts)
+        child = Child(settings.bundle.card, new, settings.pace, aside, figures, unlearnt)
         folder = child.save(settings.out, settings.id, settings.parts)
+        notes += [child.caution] if child.caution else []
     tell(1.0, "done")
-    notes: tuple[str, ...] = ()
     if was_seen(aside.judge, learnt_from):
-        notes = (
-            f"{settings.bundle.card.id} learnt from {aside.judge.subject}: its error before flatters it.",
+        notes.append(
+            f"{settings.bundle.card.id} learnt from {aside.judge.subject}: its error before flatters it."
         )
     return FineTuned(
         folder,
@@ -221,7 +224,7 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         _named(after),
         watch.seconds,
         tuple(skipped),
-        notes,
+        tuple(notes),
     )
 
 
@@ -247,6 +250,10 @@ def _require_free(settings: FineTune) -> None:
             f"There is a model {settings.id!r} already, which the new one would hide.",
             hint="Choose another id.",
         )
+
+
+def _beyond(outputs: Sequence[str], there: Sequence[str]) -> tuple[str, ...]:
+    return tuple(contrast for contrast in outputs if contrast not in there)
 
 
 def _named(found: Mapping[Pair, float]) -> dict[str, float]:
