@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
-    parser.add_argument("--more", nargs=2, type=Path, action="append", default=[])
+    parser.add_argument("--more", nargs=2, type=Path, action="append", default=[], help="the same of others")
     given = parser.parse_args()
     pairs = [(given.first, given.second), *given.more]
     first, second = (errors(pair[side] for pair in pairs) for side in (0, 1))

@@ -41,5 +41,4 @@ def test_opening_a_dock_imports_nothing_heavy(module, dock):
         f"from napari_mrsynth.gui.{module} import {dock}\n"
         f"dock = {dock}(ViewerModel())\n"
     )
-    heavy = set(HEAVY) if module == "dock" else {*HEAVY, "matplotlib"}
-    assert not loaded_after(code) & heavy
+    assert not loaded_after(code) & {*HEAVY, "matplotlib"}

@@ -218,8 +218,9 @@ def _read_folder(
         if image.source.synthetic is not None and not synthetic:
             found.skip(path, "synthetic, not acquired: give the file itself to use it")
         else:
-            own = called(stem_of(path), names) if isinstance(image, Volume) else None
-            _add(image.as_contrast(own) if own and isinstance(image, Volume) else image, found)
+            if isinstance(image, Volume) and (own := called(stem_of(path), names)):
+                image = image.as_contrast(own)
+            _add(image, found)
     series = read_series(slices, folder)
     for path, reason in series.skipped:
         found.skip(path, reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -206,8 +206,8 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
     if better:
         figures = {name: (error, _named(after)[name]) for name, error in _named(before).items()}
         new = replace(transfer, network=learnt)
-        unlearnt = () if new.added_outputs else _beyond(network.outputs, patients[0].contrasts)
-        child = Child(settings.bundle.card, new, settings.pace, aside, figures, unlearnt)
+        unlearnt = [] if new.added_outputs else [c for c in network.outputs if c not in patients[0].contrasts]
+        child = Child(settings.bundle.card, new, settings.pace, aside, figures, tuple(unlearnt))
         folder = child.save(settings.out, settings.id, settings.parts)
         notes += [child.caution] if child.caution else []
     tell(1.0, "done")
@@ -250,10 +250,6 @@ def _require_free(settings: FineTune) -> None:
             f"There is a model {settings.id!r} already, which the new one would hide.",
             hint="Choose another id.",
         )
-
-
-def _beyond(outputs: Sequence[str], there: Sequence[str]) -> tuple[str, ...]:
-    return tuple(contrast for contrast in outputs if contrast not in there)
 
 
 def _named(found: Mapping[Pair, float]) -> dict[str, float]:
