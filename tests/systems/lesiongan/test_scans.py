@@ -120,7 +120,7 @@ def test_the_network_and_what_guides_it_learn_from_their_own_losses_only():
 def test_the_structure_loss_reaches_the_image():
     system = training()
     cost(system)["structure"].backward()
-    assert system.network.decoder[-1].weight.grad.abs().sum() > 0
+    assert system.network.last.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,26 @@ def test_behind_the_unpacking_a_voxel_knows_its_neighbours_of_other_blocks(fine,
     made = network(fine=fine)
     code = made.encode(torch.rand(1, 1, 16, 16))
     blocks: list[Tensor] = []
-    made.decoder[-1].register_forward_hook(lambda *said: blocks.append(said[2]))
+    made.last.register_forward_hook(lambda *said: blocks.append(said[2]))
     voxel = made.decode(code, "T1w")[0, 0, 6, 6]
     (gradient,) = torch.autograd.grad(voxel, blocks[0])
     assert bool(gradient[0, :, 3, 3].count_nonzero() > 1) is mixed
     assert bool(gradient[0, :, 2, 3].any()) is mixed
+
+
+@pytest.mark.parametrize(("skips", "reaches"), [(False, False), (True, True)])
+def test_with_skips_the_code_keeps_the_finer_levels_voxel_by_voxel(skips, reaches):
+    made = network(skips=skips, widths=(8, 16, 16), groups=None)
+    first, moved = torch.zeros(2, 1, 1, 32, 32)
+    moved[..., 8, 8] = 1
+    codes = [made.encode(scan) for scan in (first, moved)]
+    assert codes[0].shape[1] == made.code_channels
+    kept = [code[:, 16:] for code in codes]
+    assert bool((kept[0] != kept[1]).any()) is reaches
+    coarse = torch.cat([codes[0][:, :16], kept[1]], dim=1)
+    changed = made.decode(codes[0], "T1w") != made.decode(coarse, "T1w")
+    assert bool(changed.any()) is reaches
+    assert not changed[..., 24:, 24:].any(), "what a finer level keeps stays in its place"
 
 
 def test_contrasts_differ_and_come_of_one_code():
@@ -248,14 +263,14 @@ def test_brightness_survives_unless_it_is_normalised_away_before_the_sigmoid(pub
     code = made.encode(torch.rand(1, 1, 16, 16))
     with torch.no_grad():
         before = made.decode(code, "T1w").mean()
-        made.decoder[-1].bias += 2
+        made.last.bias += 2
         change = float(made.decode(code, "T1w").mean() - before)
     assert (abs(change) < 1e-5) is published
 
 
 @pytest.mark.parametrize(("initial", "alike"), [("he", False), ("mean", True)])
 def test_channels_begin_different_but_for_the_published_start(initial, alike):
-    kernels = network(initial=initial).of_scan[0].weight
+    kernels = network(initial=initial).of_scan[0][0].weight
     assert bool(torch.equal(kernels[0], kernels[1])) is alike
 
 

@@ -1,7 +1,8 @@
 """The networks that make scans: one code for anatomy and lesion, decoded to whichever contrast is named.
 
-After Qu et al. 2020, sections 2.4 to 2.6. There are no skip connections: all that a scan shows went through
-the code, which is the same for every contrast. That is what registers them to each other.
+After Qu et al. 2020, sections 2.4 to 2.6. All that a scan shows went through the code, which is the same for
+every contrast: that is what registers them to each other. What a decoder gets at a finer resolution is part
+of the code too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from napari_mrsynth.systems.lesiongan.layers import down, start, unit, up
+from napari_mrsynth.systems.lesiongan.layers import down, levels_down, levels_up, start, unit, up
 
 LABEL_SHARE = 0.2
 """How much of the fused image is lesion label; the rest is the structural feature map."""
@@ -41,6 +43,9 @@ class ScansNetwork(nn.Module):
         what two layers make of it), and these layers see them, so that edges and rims need not pass through
         the coarser ones. Without them the four voxels of a packed 2x2 block are made by four kernels that
         know nothing of each other, and a grid shows.
+    skips : bool
+        Whether the code also keeps what the encoder made at each finer level, and the decoder joins it where
+        it comes back to that level; not as published, where a code is coarse.
     groups : int
         Of the normalisations; 0 for instance normalisation.
     output : ``softplus`` or ``sigmoid``
@@ -74,6 +79,7 @@ class ScansNetwork(nn.Module):
         context: Sequence[int] = (),
         pack: bool = True,
         fine: int = 0,
+        skips: bool = False,
         groups: int = 8,
         output: str = "softplus",
         ceiling: float = 6.0,
@@ -94,18 +100,26 @@ class ScansNetwork(nn.Module):
         self.pack: nn.Module = nn.PixelUnshuffle(2) if pack else nn.Identity()
         self.unpack: nn.Module = nn.PixelShuffle(2) if pack else nn.Identity()
         per_image = packed**2
-        self.of_fused = nn.Sequential(*down((1 + len(self.classes)) * per_image, widths, depth, groups))
+        planes = 1 + len(self.classes)
+        self.of_fused = nn.ModuleList(levels_down(planes * per_image, widths, depth, groups))
         self.context = nn.Sequential()
         if context:
             self.context.extend(down(widths[-1], context, depth, groups))
             self.context.extend(up(context, depth, widths[-1], groups))
-        self.of_scan = nn.Sequential(*down(per_image, widths, depth, groups))
+        self.of_scan = nn.ModuleList(levels_down(per_image, widths, depth, groups))
         self.join = nn.Conv2d(widths[-1] + len(self.outputs), widths[-1], 1)
-        self.decoder = nn.Sequential(*up(widths, depth, per_image, groups))
-        self.code_channels = widths[-1]
+        self.decoder = nn.ModuleList(levels_up(widths, depth, groups))
+        self.last = nn.Conv2d(widths[0], per_image, 3, padding=1)
+        finer = widths[-2::-1] if skips else ()
+        self.merges = nn.ModuleList(
+            nn.Sequential(*unit(2 * width, width, groups=groups), *unit(width, width, groups=groups))
+            for width in finer
+        )
+        self.kept = [width * 4**level for level, width in enumerate(finer, start=1)]
+        self.code_channels = widths[-1] + sum(self.kept)
         self.fine = nn.Sequential()
         if fine:
-            finest, planes = packed * 2 ** (len(widths) - 1), 1 + len(self.classes)
+            finest = packed * 2 ** (len(widths) - 1)
             self.code_channels += planes * finest**2
             self.fold, self.lay_out = nn.PixelUnshuffle(finest), nn.PixelShuffle(finest)
             self.planes_of_scan = nn.Sequential(
@@ -122,23 +136,26 @@ class ScansNetwork(nn.Module):
     def encode_fused(self, structure: Tensor, label: Tensor) -> Tensor:
         """Map a structural feature map (B, 1, H, W) and a one-hot label (B, 1 + class, H, W) to a code."""
         image = fused(structure, label)
-        code: Tensor = self.of_fused(self.pack(image))
+        code, kept = self._encoded(self.of_fused, image)
         if len(self.context):
             code = code + self.context(code)
-        return torch.cat([code, self.fold(image)], dim=1) if len(self.fine) else code
+        return torch.cat([code, *kept, *([self.fold(image)] if len(self.fine) else [])], dim=1)
 
     def encode(self, scan: Tensor) -> Tensor:
         """Map slices of any one contrast, (B, 1, H, W), to their code."""
-        code: Tensor = self.of_scan(self.pack(scan))
-        return torch.cat([code, self.fold(self.planes_of_scan(scan))], dim=1) if len(self.fine) else code
+        code, kept = self._encoded(self.of_scan, scan)
+        planes = [self.fold(self.planes_of_scan(scan))] if len(self.fine) else []
+        return torch.cat([code, *kept, *planes], dim=1)
 
     def decode(self, code: Tensor, contrast: str) -> Tensor:
         """Map a code to slices of a contrast, (B, 1, H, W) float32, not negative."""
-        coarse, planes = code.tensor_split([self.join.out_channels], dim=1)
+        coarse, finer, planes = code.tensor_split(
+            [self.join.out_channels, self.join.out_channels + sum(self.kept)], dim=1
+        )
         named = code.new_zeros(len(code), len(self.outputs), *code.shape[-2:])
         named[:, self.outputs.index(contrast)] = 1
-        features = self.decoder[:-1](self.join(torch.cat([coarse, named], dim=1)))
-        made = self.unpack(self.decoder[-1](features))
+        features = self._decoded(self.join(torch.cat([coarse, named], dim=1)), finer)
+        made = self.unpack(self.last(features))
         if len(self.fine):
             told = named[..., :1, :1].expand(-1, -1, *made.shape[-2:])
             made = made + self.fine(
@@ -146,6 +163,24 @@ class ScansNetwork(nn.Module):
             )
         scan: Tensor = self.ceiling * self.bend(self.finish(made.float()))
         return scan
+
+    def _encoded(self, encoder: nn.ModuleList, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the coarsest level, and what is kept of the others: folded to its size, coarse first."""
+        levels = [self.pack(image)]
+        for level in encoder:
+            levels.append(level(levels[-1]))
+        finer = levels[-2:0:-1] if self.kept else []
+        return levels[-1], [pixel_unshuffle(each, 2**level) for level, each in enumerate(finer, start=1)]
+
+    def _decoded(self, features: Tensor, finer: Tensor) -> Tensor:
+        """Return what is decoded at the finest level, joined at each with what the code keeps of it."""
+        kept = finer.split(self.kept, dim=1) if self.kept else ()
+        for height, level in enumerate(self.decoder):
+            features = level(features)
+            if height and kept:
+                joined = torch.cat([features, pixel_shuffle(kept[height - 1], 2**height)], dim=1)
+                features = self.merges[height - 1](joined)
+        return features
 
 
 def fused(structure: Tensor, label: Tensor) -> Tensor:
