@@ -170,6 +170,19 @@ def test_parts_of_another_shape_are_refused_with_both_sizes(config, parent, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_a_start_of_other_classes_is_taken_as_far_as_it_fits_when_that_is_asked_for(any_system, tmp_path):
+    parent = train(any_system("segmenter"), [f"run.folder={tmp_path / 'first'}"]).bundle
+    other = ["network.classes=[1, 2, 3]", f"start={parent}", "optim.lr=1.0e-12"]
+    with pytest.raises(ConfigError, match="another shape") as raised:
+        train(any_system("segmenter"), other)
+    assert "start_fitting" in raised.value.hint
+    result = train(any_system("segmenter"), [*other, "start_fitting=true"])
+    new = set(json.loads((result.folder / "start.json").read_text(encoding="utf-8"))["new"])
+    before, after = learnt(parent), learnt(result.bundle)
+    assert {name for name in before if before[name].shape != after[name].shape} == new != set()
+    assert all(torch.allclose(before[name], after[name]) for name in set(before) - new)
+
+
 def test_a_bundle_of_another_system_and_one_that_is_not_there_are_refused(config, any_system, tmp_path):
     segmenter = train(any_system("segmenter"), [f"run.folder={tmp_path / 'first'}"])
     with pytest.raises(ConfigError, match="'tiny' is of the system 'segmenter'"):

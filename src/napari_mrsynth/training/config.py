@@ -318,6 +318,9 @@ class TrainConfig:
     start : str
         Id or folder of a bundle of the same system whose weights the training starts from; empty to start
         from scratch. Parts that it lacks start at random.
+    start_fitting : bool
+        Whether parts of the start that have another shape here start at random too, as those that know
+        classes or contrasts do where this network has more of them, or fewer; else they are refused.
     seed : int
         Decides everything that is drawn.
     """
@@ -332,6 +335,7 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
     card: CardConfig = field(default_factory=CardConfig)
     start: str = ""
+    start_fitting: bool = False
     seed: int = 0
 
 

@@ -42,7 +42,7 @@ class Start:
     data_licences : tuple of str
         Of their data.
     new : tuple of str
-        Tensors of the network that it does not have; they start at random.
+        Tensors of the network that it does not have, or in another shape; they start at random.
     notes : tuple of str
         What differs from the bundle and is allowed to.
     """
@@ -142,7 +142,7 @@ def opened_start(config: TrainConfig) -> Bundle | None:
 
 
 def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start:
-    """Load a bundle's verified weights into a network; what the bundle lacks stays as it is.
+    """Load a bundle's verified weights into a network; what the bundle lacks, or does not fit, stays as it is.
 
     Parameters
     ----------
@@ -158,25 +158,26 @@ def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start
     BundleError
         If the weights are damaged.
     ConfigError
-        If the network lacks a part of the bundle, or has it in another shape.
+        If the network lacks a part of the bundle, or has it in another shape without ``start_fitting``.
     """
     state, card = bundle.state(), bundle.card
     own: dict[str, Tensor] = network.state_dict()
-    remedy = f"Write the section network as in {bundle.folder / 'card.yaml'}; parts may be added to it."
+    remedy = f"Write the section network as in {bundle.folder / 'card.yaml'}; parts may be added to it"
     lacking = sorted(name for name in state if name not in own)
     if lacking:
         raise ConfigError(
             f"The start {card.id!r} has {', '.join(named_parts(lacking))}, which the network lacks.",
-            hint=remedy,
+            hint=f"{remedy}.",
         )
     unlike = sorted(name for name, value in state.items() if value.shape != own[name].shape)
-    if unlike:
+    if unlike and not config.start_fitting:
         told = [f"{name} is {_size(state[name])} there, {_size(own[name])} here" for name in unlike[:3]]
         more = f"; so are {len(unlike) - 3} more" if len(unlike) > 3 else ""
         raise ConfigError(
             f"Parts of the start {card.id!r} have another shape in the network: {', '.join(told)}{more}.",
-            hint=remedy,
+            hint=f"{remedy}. To start those at random, set start_fitting to true.",
         )
+    state = {name: value for name, value in state.items() if name not in unlike}
     network.load_state_dict({**own, **state})
     return Start(
         card.id,
