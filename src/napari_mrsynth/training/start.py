@@ -142,7 +142,7 @@ def opened_start(config: TrainConfig) -> Bundle | None:
 
 
 def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start:
-    """Load a bundle's verified weights into a network; what the bundle lacks, or does not fit, stays as it is.
+    """Load a bundle's verified weights into a network; what it lacks, or what does not fit, stays as it is.
 
     Parameters
     ----------

@@ -29,43 +29,21 @@ def unit(before: int, after: int, *, stride: int = 1, groups: int | None = 8) ->
 
 
 def down(channels: int, widths: Sequence[int], depth: int = 1, groups: int | None = 8) -> list[nn.Module]:
-    """Return the layers of :func:`levels_down`, one after the other."""
-    return [layer for level in levels_down(channels, widths, depth, groups) for layer in level]
-
-
-def levels_down(
-    channels: int, widths: Sequence[int], depth: int = 1, groups: int | None = 8
-) -> list[nn.Sequential]:
     """Return levels of `depth` units, each at half the resolution of the one before."""
-    first = [*unit(channels, widths[0], groups=groups), *_further(widths[0], depth - 1, groups)]
-    return [
-        nn.Sequential(*first),
-        *(
-            nn.Sequential(*unit(before, after, stride=2, groups=groups), *_further(after, depth - 1, groups))
-            for before, after in pairwise(widths)
-        ),
-    ]
+    layers = unit(channels, widths[0], groups=groups)
+    layers += _further(widths[0], depth - 1, groups)
+    for before, after in pairwise(widths):
+        layers += unit(before, after, stride=2, groups=groups) + _further(after, depth - 1, groups)
+    return layers
 
 
 def up(widths: Sequence[int], depth: int, channels: int, groups: int | None = 8) -> list[nn.Module]:
-    """Return the layers of :func:`levels_up`, and one to `channels` that is neither normalised nor bent."""
-    layers = [layer for level in levels_up(widths, depth, groups) for layer in level]
+    """Return the way back from the last of `widths` to `channels`, which are neither normalised nor bent."""
+    layers = _further(widths[-1], depth, groups)
+    for before, after in pairwise(reversed(widths)):
+        layers += [nn.Upsample(scale_factor=2, mode="nearest"), *unit(before, after, groups=groups)]
+        layers += _further(after, depth - 1, groups)
     return [*layers, nn.Conv2d(widths[0], channels, 3, padding=1)]
-
-
-def levels_up(widths: Sequence[int], depth: int, groups: int | None = 8) -> list[nn.Sequential]:
-    """Return levels of `depth` units from the last of `widths` to the first, each at twice the resolution."""
-    return [
-        nn.Sequential(*_further(widths[-1], depth, groups)),
-        *(
-            nn.Sequential(
-                nn.Upsample(scale_factor=2, mode="nearest"),
-                *unit(before, after, groups=groups),
-                *_further(after, depth - 1, groups),
-            )
-            for before, after in pairwise(reversed(widths))
-        ),
-    ]
 
 
 def start(network: nn.Module, initial: str = "he") -> None:

@@ -84,7 +84,7 @@ class _Made:
 
     @cached_property
     def code(self) -> Tensor:
-        return self.network.encode_fused(self.own_structure, self.label)
+        return self.network.encode_fused(self.own_structure, self.label, self.brain)
 
     @cached_property
     def scans(self) -> Scans:
@@ -211,7 +211,7 @@ class ScansTraining(ConfiguredSystem[ScansNetwork]):
     ) -> list[tuple[Tensor, Tensor]]:
         """Return real scans with those made of their own maps and labels, and with translated ones."""
         own = {name: truth[:, [self.contrasts.index(name)]] for name in names}
-        code = self.network.encode_fused(made.own_structure, label)
+        code = self.network.encode_fused(made.own_structure, label, made.brain)
         pairs = [(scan, self.network.decode(code, name) * made.brain) for name, scan in own.items()]
         if not self.objective.unpaired:
             pairs += [(own[other], scan) for (_, other), scan in real.translated.items()]

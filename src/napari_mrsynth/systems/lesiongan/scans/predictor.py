@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_mrsynth.errors import ContrastError, GridError, InputError
+from napari_mrsynth.networks.blocks import fold_norms
 from napari_mrsynth.systems.lesiongan.scans.network import ScansNetwork
 from napari_mrsynth.systems.loading import load_network
 
@@ -39,7 +40,8 @@ class ScansPredictor:
 
     def __init__(self, network: ScansNetwork, device: str = "cpu", precision: str = "fp32") -> None:
         self.device, self.dtype = device, _DTYPES[precision]
-        network.eval().to(device=device, dtype=self.dtype)
+        fold_norms(network.eval()).to(device=device, dtype=self.dtype)
+        network.keep_last_exact()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network
         self.inputs, self.outputs = network.inputs, network.outputs
@@ -119,12 +121,14 @@ class ScansPredictor:
         pads = ((0, 0), (0, -height % self.multiple), (0, -width % self.multiple))
         painted = np.pad(labels, pads)
         marks = np.stack([painted == value for value in (0, *self.network.classes)], axis=1)
-        edges = np.pad(structure, pads)[:, None] > 0
-        given = [torch.from_numpy(array).to(device=self.device, dtype=self.dtype) for array in (edges, marks)]
+        edges, inside = (np.pad(array, pads)[:, None] > 0 for array in (structure, brain))
+        given = [
+            torch.from_numpy(array).to(device=self.device, dtype=self.dtype)
+            for array in (edges, marks, inside)
+        ]
         code = self.network.encode_fused(*given)
-        inside = brain > 0
         return {
-            name: self.network.decode(code, name).cpu().numpy()[:, 0, :height, :width] * inside
+            name: self.network.decode(code, name).cpu().numpy()[:, 0, :height, :width] * (brain > 0)
             for name in wanted
         }
 
