@@ -58,7 +58,7 @@ class ResidualScansNetwork(ScansNetwork):
         self.unpack = nn.PixelShuffle(2)
         self.fine = nn.Sequential(conv3(code + len(self.outputs), fine, SLOPE), conv3(fine, fine, SLOPE))
         self.last = plain_conv3(fine, 1)
-        self.bend = nn.Softplus()
+        nn.init.constant_(self.last.bias, 1.0)  # type: ignore[arg-type]  # the brain's mean
 
     def encode_fused(self, structure: Tensor, label: Tensor, brain: Tensor) -> Tensor:
         """Map a structural feature map and a one-hot label to a code, 0 outside the brain."""
@@ -71,14 +71,18 @@ class ResidualScansNetwork(ScansNetwork):
         return code
 
     def decode(self, code: Tensor, contrast: str) -> Tensor:
-        """Map a code to slices of a contrast, (B, 1, H, W) float32, not negative."""
+        """Map a code to slices of a contrast, (B, 1, H, W) float32.
+
+        Once trained they are not negative. While training they may be: a bend at 0 has no slope there, and a
+        contrast that was once driven below it would stay black.
+        """
         mask = inside([code.detach()])
         told = self.join(torch.cat([code, self.named(contrast, code)], dim=1))
         features = self.unpack(self.block(told * mask, mask))
         made = self.fine(torch.cat([features, self.named(contrast, features)], dim=1))
         with torch.autocast(made.device.type, enabled=False):
-            scan: Tensor = self.bend(self.last(made.float()))
-        return scan
+            scan: Tensor = self.last(made.float())
+        return scan if self.training else scan.clamp(min=0)
 
     def keep_last_exact(self) -> None:
         """Bring the last layer back to float32: eight bits of mantissa would show as steps in tissue."""
