@@ -11,11 +11,13 @@ import pytest
 from napari.layers import Image, Labels
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QTextEdit
 
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.gui.questions import Placement, PlacementDialog
 from napari_mrsynth.gui.widgets.card_dialog import CardDialog
+from napari_mrsynth.gui.widgets.status_panel import StatusPanel
 from napari_mrsynth.session import State, SynthesisSession
 from napari_mrsynth.synthesis.request import PRECISIONS
 from phantoms import brain_study
@@ -352,3 +354,25 @@ def test_the_question_about_geometry_offers_the_layers_scale(qtbot):
     dialog.axes.setCurrentIndex(dialog.axes.findData("SPL"))
     assert dialog.answer == Placement((3.0, 0.5, 0.5), "SPL", on_reference=False)
     assert dialog.axes.count() == 48
+
+
+def test_how_things_stand_is_never_cut_where_docks_share_a_short_window(qtbot):
+    panel = StatusPanel()
+    panel.lay_out([(QPushButton("Start"), 1)])
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    for widget in (panel, QTextEdit()):
+        dock = QDockWidget()
+        dock.setWidget(widget)
+        window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    window.resize(320, 240)
+    window.show()
+    said = "Better on what was kept aside: mean error 0.0419 to 0.0333, a fifth less, in 19 min 48 s."
+    panel.show_standing(said, 3 * said, "done", busy=False, progress=None)
+
+    def whole() -> None:
+        for label in (panel.message, panel.hint):
+            assert label.height() >= label.heightForWidth(label.width()) > 20
+
+    qtbot.waitUntil(lambda: panel.message.width() > 100)
+    qtbot.waitUntil(whole)

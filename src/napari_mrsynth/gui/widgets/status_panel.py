@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_mrsynth.gui.widgets.pieces import WholeText
 from napari_mrsynth.progress import Progress, format_seconds
 
 
@@ -20,8 +21,8 @@ class StatusPanel(QWidget):
         self.progress.setFixedHeight(6)
         self.left = QLabel()
         self.left.setObjectName("muted")
-        self.message = QLabel()
-        self.hint = QLabel()
+        self.message = WholeText()
+        self.hint = WholeText()
         self.hint.setObjectName("hint")
         self.frame = QFrame()
         self.frame.setObjectName("message")
@@ -75,8 +76,6 @@ class StatusPanel(QWidget):
         """
         flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         for label in (self.message, self.hint):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(flags)
         acting = QHBoxLayout()
         acting.setSpacing(6)
