@@ -88,6 +88,7 @@ def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
         (MINIMAL, ["card.id=my model"], r"card\.id is 'my model'"),
         (MINIMAL, ["data.spacing_mm=0"], r"data\.spacing_mm is 0"),
         (MINIMAL, ["validation.patience=3"], r"nothing is checked.*validation\.every"),
+        (MINIMAL, ["optim.freeze_norms=true"], r"no start whose statistics.*Set start"),
         (MINIMAL, ["validation.every=10"], r"nobody is held out.*data\.held_out"),
     ],
 )

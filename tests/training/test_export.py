@@ -45,9 +45,9 @@ def test_large_weights_halve_their_kernels_and_keep_all_else(network):
     assert any(not value.is_floating_point() for value in state.values())
 
 
-def test_the_limit_is_twelve_megabytes_of_float32():
-    assert stored_state(nn.Linear(1000, 2999, bias=False))[1] == "float32"
-    assert stored_state(nn.Linear(1000, 3001, bias=False))[1] == "float16"
+def test_the_limit_is_one_megabyte_of_float32():
+    assert stored_state(nn.Linear(1000, 249, bias=False))[1] == "float32"
+    assert stored_state(nn.Linear(1000, 251, bias=False))[1] == "float16"
 
 
 def test_halved_weights_load_into_a_float32_network_and_the_card_says_so(tmp_path):

@@ -183,6 +183,17 @@ def test_a_start_of_other_classes_is_taken_as_far_as_it_fits_when_that_is_asked_
     assert all(torch.allclose(before[name], after[name]) for name in set(before) - new)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_batch_normalisations_keep_the_statistics_of_the_start(any_system, tmp_path, frozen):
+    parent = train(any_system("segmenter"), [f"run.folder={tmp_path / 'first'}"]).bundle
+    overrides = [f"start={parent}", f"optim.freeze_norms={str(frozen).lower()}"]
+    before, after = (Bundle.open(b).state() for b in (parent, train(any_system("segmenter"), overrides).bundle))
+    counted = [name for name in before if "running" in name]
+    assert counted
+    assert all(torch.equal(before[name], after[name]) for name in counted) is frozen
+    assert any(not torch.equal(before[name], after[name]) for name in set(before) - set(counted))
+
+
 def test_a_bundle_of_another_system_and_one_that_is_not_there_are_refused(config, any_system, tmp_path):
     segmenter = train(any_system("segmenter"), [f"run.folder={tmp_path / 'first'}"])
     with pytest.raises(ConfigError, match="'tiny' is of the system 'segmenter'"):

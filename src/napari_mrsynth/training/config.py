@@ -187,6 +187,9 @@ class OptimConfig:
         Decay of the averaged weights that are exported; 0 for none.
     precision : str
         ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+    freeze_norms : bool
+        Whether batch normalisations keep the statistics of the bundle that the training starts from: the
+        network then learns as what it will be in use, whatever a batch is like.
     """
 
     steps: int = 2000
@@ -199,6 +202,7 @@ class OptimConfig:
     clip: float = 1.0
     ema: float = 0.995
     precision: str = "32-true"
+    freeze_norms: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from napari_mrsynth.training.start import Start
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-LARGEST_FLOAT32_BYTES = 12_000_000
+LARGEST_FLOAT32_BYTES = 1_000_000
 """Weights that would be larger as float32 are stored as float16."""
 
 

@@ -94,6 +94,11 @@ def require_limits(config: TrainConfig) -> None:
         raise ConfigError(
             f"card.id is {config.card.id!r}.", hint="It has letters, digits, '.', '_' and '-' only: my-model"
         )
+    if config.optim.freeze_norms and not config.start:
+        raise ConfigError(
+            "optim.freeze_norms is true, but there is no start whose statistics could be kept.",
+            hint="Set start to a bundle, or optim.freeze_norms to false.",
+        )
     watched = config.validation
     if watched.patience and not watched.every:
         raise ConfigError(

@@ -47,11 +47,21 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         super().__init__()
         self.system, self.config, self.patients = system, config, list(patients)
         optim = config.optim
+        self.train()
         self.averaged = AveragedModel(system.network, use_buffers=True) if optim.ema else None
         if self.averaged is not None:
             self.averaged.requires_grad_(False)
         artefacts = config.augment.artefacts
         self.artefacts = Artefacts(artefacts) if artefacts.any else None
+
+    def train(self, mode: bool = True) -> Loop:
+        """Switch to training, batch normalisations as they are where they are to keep their statistics."""
+        super().train(mode)
+        if self.config.optim.freeze_norms:
+            for module in self.system.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
 
     @property
     def last_checkpoint(self) -> Path:
