@@ -187,7 +187,8 @@ def test_a_start_of_other_classes_is_taken_as_far_as_it_fits_when_that_is_asked_
 def test_frozen_batch_normalisations_keep_the_statistics_of_the_start(any_system, tmp_path, frozen):
     parent = train(any_system("segmenter"), [f"run.folder={tmp_path / 'first'}"]).bundle
     overrides = [f"start={parent}", f"optim.freeze_norms={str(frozen).lower()}"]
-    before, after = (Bundle.open(b).state() for b in (parent, train(any_system("segmenter"), overrides).bundle))
+    child = train(any_system("segmenter"), overrides).bundle
+    before, after = Bundle.open(parent).state(), Bundle.open(child).state()
     counted = [name for name in before if "running" in name]
     assert counted
     assert all(torch.equal(before[name], after[name]) for name in counted) is frozen
