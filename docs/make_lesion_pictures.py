@@ -4,7 +4,7 @@ r"""Take the pictures of a lesion painted into a real patient's anatomy, in a re
         python docs/make_lesion_pictures.py PATIENT [--disease ms] [--out DIR]
 
 PATIENT is a folder with scans and a lesion label, whose edges are taken out of the anatomy. A tumour, or
-lesions of multiple sclerosis, are painted with napari's brush into the other hemisphere, all contrasts are
+lesions of multiple sclerosis, are painted with napari's brush, all contrasts are
 made, and the window is photographed with the contrasts side by side; then once more, after a stroke, with the
 slice that is made live, whose time is printed.
 """
@@ -30,11 +30,14 @@ STROKES = {
         (1, 11, ((1, 1), (3, 5))),
     ),
     "ms": (
-        (1, 9, ((-26, 8), (-23, 10), (2, 14), (4, 17), (24, 12))),
-        (1, 6, ((-12, 16), (-12, 19), (14, 17), (34, 14), (35, 17), (-34, 14))),
+        (1, 7, ((-24, -14), (-27, -17), (6, 17), (27, 15), (29, 18), (22, -18))),
+        (1, 5, ((-6, 24), (-31, 19), (14, -27), (38, -20), (-12, -24))),
     ),
 }
-"""Class, the brush's diameter in voxels, where it is put down (A, R), about the lesion's mirrored place."""
+"""Class, the brush's diameter in voxels, where it is put down (A, R).
+
+About the own tumour's mirrored place; MS lesions about the middle of the largest slice of the brain.
+"""
 
 SLICES = {"tumour": range(-6, 7), "ms": range(-3, 4)}
 LIVE_STROKE = {"tumour": (2, 12), "ms": (1, 6)}
@@ -94,9 +97,10 @@ def main() -> None:
 
 
 def _paint(labels: object, disease: str, own: np.ndarray, brain: np.ndarray) -> tuple[int, int, int]:
-    """Paint the strokes within the brain of the other hemisphere; return their middle, (S, A, R)."""
-    plane = int((own > 0).sum(axis=(1, 2)).argmax())
-    middle = np.argwhere(own[plane]).mean(axis=0)
+    """Paint the strokes within the brain; return their middle, (S, A, R)."""
+    shown = brain if disease == "ms" else own > 0
+    plane = int(shown.sum(axis=(1, 2)).argmax())
+    middle = np.argwhere(shown[plane]).mean(axis=0)
     columns = np.argwhere(brain[plane])[:, 1]
     centre = (plane, round(float(middle[0])), round(float(columns.min() + columns.max() - middle[1])))
     slices = SLICES[disease]
