@@ -27,7 +27,6 @@ def lesion_models(root: Path, *kinds: str, spacing_mm: float = SPACING_MM) -> Bu
                 "contrasts": [*CONTRASTS],
                 "classes": [*CLASSES],
                 "widths": [8, 16],
-                "depth": 1,
             },
         ),
         "segmenter": (
