@@ -4,9 +4,9 @@ r"""Take the pictures of a lesion painted into a real patient's anatomy, in a re
         python docs/make_lesion_pictures.py PATIENT [--disease ms] [--out DIR]
 
 PATIENT is a folder with scans and a lesion label, whose edges are taken out of the anatomy. A tumour, or
-lesions of multiple sclerosis, are painted with napari's brush, all contrasts are
-made, and the window is photographed with the contrasts side by side; then once more, after a stroke, with the
-slice that is made live, whose time is printed.
+lesions of multiple sclerosis, are painted with napari's brush, all contrasts are made, and the window is
+photographed with the contrasts side by side; then once more, after a stroke, with the slice that is made
+live, whose time is printed.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ def main() -> None:
     files = read_patient(args.patient)
     if files.lesions is None:
         raise SystemExit(f"{args.patient} has no lesion label.")
-    camera = Camera(
-        args.out, "dark", "Lesion studio", "lesion-" if args.disease == "tumour" else "lesion-ms-"
-    )
+    camera = Camera(args.out, "dark", "Lesion studio", PREFIX[args.disease])
     dock, viewer = camera.dock, camera.viewer
     for volume in files.volumes:
         data, attributes, kind = layer_tuple(volume, name=volume.contrast)

@@ -63,6 +63,13 @@ class ResidualBlock(nn.Module):
         return torch.addcmul(x, self.second(inner), mask)
 
 
+def hold_norms(module: nn.Module) -> None:
+    """Let every batch normalisation keep its statistics, and use them, while all else is trained."""
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.eval()
+
+
 def fold_norms(module: nn.Module) -> nn.Module:
     """Fold every batch normalisation that follows a convolution into it, in place; for trained networks only.
 

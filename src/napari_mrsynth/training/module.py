@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
+from napari_mrsynth.networks.blocks import hold_norms
 from napari_mrsynth.systems.training_system import TrainingSystem
 from napari_mrsynth.training.artefacts import Artefacts
 from napari_mrsynth.training.augment import move, repaint
@@ -58,9 +59,7 @@ class Loop(L.LightningModule):  # type: ignore[misc]
         """Switch to training, batch normalisations as they are where they are to keep their statistics."""
         super().train(mode)
         if self.config.optim.freeze_norms:
-            for module in self.system.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            hold_norms(self.system.network)
         return self
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from napari_mrsynth.networks.blocks import hold_norms
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
 from napari_mrsynth.systems.training_system import TrainingSystem
@@ -70,9 +71,7 @@ class Adaptation(TrainingSystem[AnySubsetNetwork]):
     def train(self, mode: bool = True) -> Adaptation:
         """Switch to training, with every batch normalisation as it was trained."""
         super().train(mode)
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
+        hold_norms(self)
         return self
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
