@@ -3,10 +3,10 @@
     python benchmarks/training.py [CONFIG] [--set SETTING=VALUE]... [--repeats N] [--threads N]
 
 The step is that of the configuration (by default the shipped one): augmented crops, cost, gradients, AdamW
-and averaged weights, at its batch, crop and precision, with the network in channels-last memory. *Plainly* is
-float32 and contiguous memory, with torch's AdamW and average of weights as they come. The two take turns, so
-that other programs on the machine slow both; the processor's time stands beside the clock's. Crops are made
-up, so no scans are needed.
+and averaged weights, at its batch, crop and precision (float32 where the processor has no bfloat16), with the
+network in channels-last memory. *Plainly* is float32 and contiguous memory, with torch's AdamW and average of
+weights as they come. The two take turns, so that other programs on the machine slow both; the processor's
+time stands beside the clock's. Crops are made up, so no scans are needed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import napari_mrsynth.systems.anysubset.module as anysubset
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.module import average
+from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.registry import training_system
 
 SHIPPED = Path(anysubset.__file__).parent / "configs" / "brain.yaml"
@@ -40,7 +41,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     config = load_config(args.config, args.set)
     slices, mask = crops(config)
-    dtype = AUTOCAST.get(config.optim.precision)
+    precision = precision_here(config)[0]
+    dtype = AUTOCAST.get(precision)
     steps = {
         "ours": Step(config, torch.channels_last, dtype),
         "plain": Step(config, torch.contiguous_format, None),
@@ -58,7 +60,7 @@ def main() -> None:
     processor = {name: statistics.median(times) for name, times in cpu.items()}
     report = {
         "config": args.config.name,
-        "precision": config.optim.precision,
+        "precision": precision,
         "batch": config.optim.batch,
         "crop": config.optim.crop,
         "threads": args.threads,

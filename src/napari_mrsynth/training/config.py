@@ -186,7 +186,8 @@ class OptimConfig:
     ema : float
         Decay of the averaged weights that are exported; 0 for none.
     precision : str
-        ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        ``32-true``, ``bf16-mixed`` or ``16-mixed``. A processor without bfloat16 instructions takes
+        ``32-true`` instead of ``bf16-mixed``, which it would only imitate, several times slower.
     freeze_norms : bool
         Whether batch normalisations keep the statistics of the bundle that the training starts from: the
         network then learns as what it will be in use, whatever a batch is like.
@@ -323,8 +324,9 @@ class TrainConfig:
         Id or folder of a bundle of the same system whose weights the training starts from; empty to start
         from scratch. Parts that it lacks start at random.
     start_fitting : bool
-        Whether parts of the start that have another shape here start at random too, as those that know
-        classes or contrasts do where this network has more of them, or fewer; else they are refused.
+        Whether the start may have parts of another shape, as those that know classes or contrasts have where
+        this network has more of them, or fewer. They start at random, unless the network knows what they
+        are in its own shape: a generator's classes share what all of the start's together were.
     seed : int
         Decides everything that is drawn.
     """

@@ -18,6 +18,7 @@ from napari_mrsynth.training.callbacks import ReportProgress
 from napari_mrsynth.training.checkpoints import WholeCheckpointIO, kept, step_of
 from napari_mrsynth.training.curve import CurveLogger
 from napari_mrsynth.training.module import Loop
+from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.prepared import Prepared
 
 __all__ = ["Loop", "fit"]
@@ -83,7 +84,7 @@ def fit(
             accelerator=config.run.accelerator,
             devices=config.run.devices,
             num_nodes=config.run.nodes,
-            precision=config.optim.precision,
+            precision=precision_here(config)[0],
             max_steps=config.optim.steps,
             gradient_clip_val=config.optim.clip or None,
             reload_dataloaders_every_n_epochs=1,

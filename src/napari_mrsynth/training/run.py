@@ -14,6 +14,7 @@ from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.training.config import RunConfig, TrainConfig, load_config
 from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
+from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.registry import loop_for, measured, training_system
 from napari_mrsynth.training.runfolder import RunFolder
 from napari_mrsynth.training.start import FILE, Start, load_start, opened_start
@@ -124,6 +125,9 @@ def _train(
         folder.write(FILE, start.as_dict())
         if report is not None and not resumed:
             report(Progress(0.0, start.words))
+    _, why = precision_here(config)
+    if why and report is not None:
+        report(Progress(0.0, why))
     folder.remember(material.records())
     folder.describe(config)
 

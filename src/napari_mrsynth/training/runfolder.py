@@ -20,6 +20,7 @@ from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.io.locking import alone_in
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.material import changed_patients
+from napari_mrsynth.training.precision import precision_here
 
 FREE = ("run.", "card.", "validation.", "data.root", "data.cache", "data.table")
 """Settings that may change when a run is resumed: where things are, what is watched, what the card says."""
@@ -151,7 +152,7 @@ class RunFolder:
                 "accelerator": config.run.accelerator,
                 "devices": config.run.devices,
                 "nodes": config.run.nodes,
-                "precision": config.optim.precision,
+                "precision": precision_here(config)[0],
                 "seed": config.seed,
             },
         )

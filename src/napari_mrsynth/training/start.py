@@ -144,6 +144,9 @@ def opened_start(config: TrainConfig) -> Bundle | None:
 def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start:
     """Load a bundle's verified weights into a network; what it lacks, or what does not fit, stays as it is.
 
+    With ``start_fitting``, a network that has a method ``refitted`` is first asked what weights of another
+    shape are in its own.
+
     Parameters
     ----------
     bundle : Bundle
@@ -169,7 +172,15 @@ def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start
             f"The start {card.id!r} has {', '.join(named_parts(lacking))}, which the network lacks.",
             hint=f"{remedy}.",
         )
-    unlike = sorted(name for name, value in state.items() if value.shape != own[name].shape)
+    unlike = _unlike(state, own)
+    notes = _differences(card, config)
+    refitted = getattr(network, "refitted", None)
+    if unlike and config.start_fitting and refitted is not None:
+        state = refitted(state)
+        still = _unlike(state, own)
+        fitted = [name for name in unlike if name not in still]
+        notes = (*notes, f"fitted to this network: {', '.join(named_parts(fitted))}")
+        unlike = still
     if unlike and not config.start_fitting:
         told = [f"{name} is {_size(state[name])} there, {_size(own[name])} here" for name in unlike[:3]]
         more = f"; so are {len(unlike) - 3} more" if len(unlike) > 3 else ""
@@ -185,7 +196,7 @@ def load_start(bundle: Bundle, network: nn.Module, config: TrainConfig) -> Start
         tuple(card.training.get("subjects", ())),
         card.data_licences,
         tuple(name for name in own if name not in state),
-        _differences(card, config),
+        notes,
     )
 
 
@@ -202,6 +213,10 @@ def _by_place(config: TrainConfig) -> tuple[str, ...]:
 def _listed(spec: Mapping[str, Any], name: str) -> list[str]:
     """Return a list of the network's settings, without what has a decoder of its own."""
     return [str(item) for item in spec.get(name, ()) if item not in spec.get("own", ())]
+
+
+def _unlike(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    return sorted(name for name, value in state.items() if value.shape != own[name].shape)
 
 
 def _differences(card: Card, config: TrainConfig) -> tuple[str, ...]:

@@ -56,6 +56,22 @@ def test_a_contrast_that_patients_lack_is_refused(config):
         train(config, ["network.contrasts=[T1w, DWI]"])
 
 
+def test_a_start_of_other_classes_makes_the_same_of_anatomy_without_lesion(config, tmp_path):
+    more = ["network.classes=[1, 2, 3]", "start_fitting=true", "optim.lr=1.0e-12", "optim.freeze_norms=true"]
+    parent = train(config, [f"run.folder={tmp_path / 'first'}"]).bundle
+    child = train(config, [*more, f"start={parent}"]).bundle
+    structure = np.random.default_rng(0).integers(0, 2, (1, 16, 16), dtype=np.uint8)
+    nothing, brain = np.zeros_like(structure), np.ones_like(structure)
+    made = [
+        load_predictor(Bundle.open(path), precision="fp32").make(structure, nothing, brain, ["FLAIR"])[
+            "FLAIR"
+        ]
+        for path in (parent, child)
+    ]
+    assert np.ptp(made[0]) > 0
+    np.testing.assert_allclose(*made, rtol=1e-3)
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_shipped_configurations_build_at_their_crop(path):
     settled = load_config(path)

@@ -7,7 +7,7 @@ can be moved against another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,8 @@ from napari_mrsynth.systems.anysubset.residual import ResidualUNet
 from napari_mrsynth.systems.lesiongan.scans.network import ScansNetwork, fused
 
 SLOPE = 0.1
+FIRST = "of_fused.first.0.weight"
+"""The weights that know the classes, by their places."""
 
 
 class ResidualScansNetwork(ScansNetwork):
@@ -87,6 +89,16 @@ class ResidualScansNetwork(ScansNetwork):
     def keep_last_exact(self) -> None:
         """Bring the last layer back to float32: eight bits of mantissa would show as steps in tissue."""
         self.last.float()
+
+    def refitted(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of such a network of other classes as weights of this one.
+
+        Each class here gets an equal share of all classes there. So where there is no lesion, a map is read
+        exactly as it was.
+        """
+        there = state[FIRST]
+        share = there[:, 1:].sum(dim=1, keepdim=True) / len(self.classes)
+        return {**state, FIRST: torch.cat([there[:, :1], share.repeat(1, len(self.classes), 1, 1)], dim=1)}
 
 
 class _Encoder(nn.Module):
