@@ -175,9 +175,10 @@ class ScansTraining(ConfiguredSystem[ScansNetwork]):
         real, made = self._real(truth, names), self._made(truth, names, rng)
         asked = {**self._guides(real, made), **self._generators(real, made)}
         own = one_hot(truth[:, len(self.contrasts) :])
+        most = self.objective.most
         pairs = cache(lambda: self._pairs(truth, names, real, made, own))
-        asked["paired"] = lambda: losses.paired_loss(pairs(), own)
-        asked["squared"] = lambda: losses.squared_loss(pairs(), own)
+        asked["paired"] = lambda: losses.paired_loss(pairs(), own, most)
+        asked["squared"] = lambda: losses.squared_loss(pairs(), own, most)
         asked["edges"] = lambda: losses.edges_loss(pairs())
         weights = {name: getattr(self.objective, name) for name in asked}
         terms = {name: loss().to(truth.device) for name, loss in asked.items() if weights[name]}

@@ -58,6 +58,9 @@ class Objective:
         Of :func:`squared_loss`, likewise.
     edges : float
         Of :func:`edges_loss`, likewise.
+    most : float
+        The most that a lesion weighs in :func:`paired_loss` and :func:`squared_loss`, the mean voxel being 1:
+        4 for lesions of centimetres, more for small ones.
     segmenter : float
         Of :func:`lesion_loss` of real scans: what the segmenters learn from.
     scheme : str
@@ -87,6 +90,7 @@ class Objective:
     paired: float = 0.0
     squared: float = 0.0
     edges: float = 0.0
+    most: float = MOST
     segmenter: float = 10.0
     scheme: str = "nSEG"
     drawn: int = 2
@@ -191,8 +195,8 @@ def lesion_loss(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     return _mean([_even(label) * (label - found).square().sum(dim=1, keepdim=True) for label, found in pairs])
 
 
-def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor:
-    r"""Return the mean of :math:`|x_i - \hat x_i|`, lesions weighing more, up to :data:`MOST` times as much.
+def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor, most: float = MOST) -> Tensor:
+    r"""Return the mean of :math:`|x_i - \hat x_i|`, half of it weighing lesions more, up to `most` times.
 
     Beyond the paper: what is made of a patient's own map and label, or of another of the patient's contrasts,
     is compared with the real scan.
@@ -203,18 +207,20 @@ def paired_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor
         Real scans and what was made instead, (B, 1, H, W).
     label : Tensor, (B, 1 + class, H, W)
         Of the real scans, one-hot.
+    most : float
+        The most that a voxel weighs in that half.
     """
-    weight = _weight(label)
+    weight = _weight(label, most)
     return _mean([weight * (real.float() - made.float()).abs() for real, made in pairs])
 
 
-def squared_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor) -> Tensor:
+def squared_loss(pairs: Sequence[tuple[Tensor, Tensor]], label: Tensor, most: float = MOST) -> Tensor:
     r"""Return the mean of :math:`(x_i - \hat x_i)^2`, weighted as :func:`paired_loss` (parameters as there).
 
     Beyond the paper: where a map does not tell what lies between two edges, the best guess of the absolute
     difference is the commoner tissue, and fluid is lost; that of the square lies between the two.
     """
-    weight = _weight(label)
+    weight = _weight(label, most)
     return _mean([weight * (real.float() - made.float()).square() for real, made in pairs])
 
 
@@ -235,9 +241,9 @@ def edges_loss(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     return _mean(costs)
 
 
-def _weight(label: Tensor) -> Tensor:
-    """Return what each voxel weighs: half the same for all, half more for lesions."""
-    return (1 + _even(label).clamp(max=MOST)) / 2
+def _weight(label: Tensor, most: float) -> Tensor:
+    """Return what each voxel weighs: half the same for all, half more for lesions, `most` at most."""
+    return (1 + _even(label).clamp(max=most)) / 2
 
 
 def _even(label: Tensor) -> Tensor:
