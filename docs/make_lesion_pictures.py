@@ -44,7 +44,7 @@ LIVE_STROKE = {"tumour": (2, 12), "ms": (1, 6)}
 """Class and diameter of the strokes after which the slice is made live."""
 
 PREFIX = {"tumour": "lesion-", "ms": "lesion-ms-"}
-ZOOM = 1.6
+ZOOM = {"tumour": 1.6, "ms": 1.25}
 LIVE = tuple(f"{name} (preview)" for name in ("T1w", "T1ce", "T2w", "FLAIR"))
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     camera.live(lambda: any("ml" in button.text() for button in dock.paint.classes.values()))
     dock.make.make.click()
     camera.live(lambda: dock.session.status.state is State.DONE, seconds=600)
-    _side_by_side(camera, "(synthetic)")
+    _side_by_side(camera, "(synthetic)", ZOOM[args.disease])
     camera.take("made")
     viewer.canvas.grid.enabled = False
 
@@ -88,7 +88,7 @@ def main() -> None:
         labels.paint((centre[0], centre[1] + further, centre[2]), labels.selected_label)
         camera.live(lambda: all(viewer.layers[name].data is not old for name, old in before.items()))  # noqa: B023
         print(f"four live slices {1000 * (time.perf_counter() - began):.0f} ms after the stroke")
-    _side_by_side(camera, "(preview)")
+    _side_by_side(camera, "(preview)", ZOOM[args.disease])
     camera.take("live")
     scene.remove_writing(viewer)
     viewer.close()
@@ -113,7 +113,7 @@ def _paint(labels: object, disease: str, own: np.ndarray, brain: np.ndarray) -> 
     return centre
 
 
-def _side_by_side(camera: Camera, what: str) -> None:
+def _side_by_side(camera: Camera, what: str, zoom: float) -> None:
     """Show only the layers that were made so, in napari's grid."""
     for layer in camera.viewer.layers:
         layer.visible = what in layer.name
@@ -121,7 +121,7 @@ def _side_by_side(camera: Camera, what: str) -> None:
     camera.viewer.canvas.grid.shape = (2, 2)
     camera.viewer.canvas.grid.enabled = True
     camera.viewer.reset_view()
-    camera.viewer.scene.camera.zoom *= ZOOM
+    camera.viewer.scene.camera.zoom *= zoom
 
 
 def _arguments() -> argparse.Namespace:

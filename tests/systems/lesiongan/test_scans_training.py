@@ -92,25 +92,42 @@ def test_each_configuration_is_found_as_that_of_its_disease(disease):
     assert not set(settled.data.held_out) - set(judge.data.held_out)  # one patient for both to be judged on
 
 
-def test_the_shipped_generator_and_segmenter_are_small_and_have_seen_nobody_who_is_held_out():
-    store, tumour = BundleStore([MODELS]), label_set("tumour")
-    made_by, judged_by = generator_bundle(store, tumour), segmenter_bundle(store, tumour)
-    for bundle in (made_by, judged_by):
+KEPT_APART = ("tumour/BraTS2021_01484", "tumour/BraTS2021_01658", "tumour/BraTS2021_01660", "ms/patient07")
+
+
+@pytest.mark.parametrize("disease", ["tumour", "ms"])
+def test_the_shipped_generator_and_segmenter_have_seen_nobody_who_is_held_out(disease):
+    store, classes = BundleStore([MODELS]), label_set(disease)
+    for bundle in (generator_bundle(store, classes), segmenter_bundle(store, classes)):
         learnt = {subject["id"] for subject in bundle.card.training["subjects"]}
-        assert not learnt & {f"tumour/BraTS2021_{number}" for number in ("01484", "01658", "01660")}
+        assert not learnt & set(KEPT_APART)
         assert bundle.card.results
-    drawn = [card.id for card in store.cards() if card.system == "anatomy"]
-    shipped = [made_by, judged_by, *map(store.get, drawn)]
+
+
+def test_the_shipped_models_of_lesions_and_anatomy_are_small_together():
+    systems = {"anatomy", "lesion-scans", "segmenter"}
+    store = BundleStore([MODELS])
+    shipped = [store.get(card.id) for card in store.cards() if card.system in systems]
+    assert len(shipped) == 5
     assert sum((each.folder / "model.safetensors").stat().st_size for each in shipped) < 12_000_000
 
 
-def test_the_shipped_generator_paints_what_a_radiologist_expects_of_a_glioma():
-    predictor = load_predictor(generator_bundle(BundleStore([MODELS]), label_set("tumour")))
+def shipped_generator(disease: str) -> ScansPredictor:
+    predictor = load_predictor(generator_bundle(BundleStore([MODELS]), label_set(disease)))
     assert isinstance(predictor, ScansPredictor)
+    return predictor
+
+
+def oval_brain() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the structure map and mask of an oval brain, and the distance from a lesion's middle."""
     rows, columns = np.mgrid[:160, :144]
     brain = (((rows - 80) / 74) ** 2 + ((columns - 72) / 62) ** 2 < 1).astype(np.uint8)[None]
     structure = brain - (((rows - 80) / 71) ** 2 + ((columns - 72) / 59) ** 2 < 1)[None]
-    apart = np.hypot(rows - 70, columns - 40)[None]
+    return structure, brain, np.hypot(rows - 70, columns - 40)[None]
+
+
+def test_the_shipped_generator_paints_what_a_radiologist_expects_of_a_glioma():
+    predictor, (structure, brain, apart) = shipped_generator("tumour"), oval_brain()
     labels = np.select([apart < 7, apart < 13, apart < 22], [1, 4, 2]).astype(np.uint8)
     made = predictor.make(structure, labels, brain, ["T1ce", "FLAIR"])
     healthy = (brain > 0) & (apart > 40)
@@ -118,3 +135,12 @@ def test_the_shipped_generator_paints_what_a_radiologist_expects_of_a_glioma():
     assert made["FLAIR"][labels == 2].mean() > 1.2 * tissue["FLAIR"]  # oedema is bright in FLAIR
     assert made["T1ce"][labels == 4].mean() > 1.2 * tissue["T1ce"]  # the rim takes up contrast agent
     assert made["T1ce"][labels == 1].mean() < made["T1ce"][labels == 4].mean()  # the necrotic core does not
+
+
+def test_the_shipped_generator_paints_what_a_radiologist_expects_of_multiple_sclerosis():
+    predictor, (structure, brain, apart) = shipped_generator("ms"), oval_brain()
+    made = predictor.make(structure, (apart < 6).astype(np.uint8), brain, ["T1w", "FLAIR"])
+    healthy = (brain > 0) & (apart > 20)
+    tissue = {name: np.median(image[healthy]) for name, image in made.items()}
+    assert made["FLAIR"][apart < 4].mean() > 1.2 * tissue["FLAIR"]
+    assert made["T1w"][apart < 4].mean() < 1.05 * tissue["T1w"]
