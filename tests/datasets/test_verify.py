@@ -89,6 +89,10 @@ def test_the_table_stands_beside_the_published_one_in_three_formats(outcome):
     assert "A rehearsal" in page
     assert "| 17 | 100 % real + 100 % synthetic, synthetic first | 0.940 | +0.025 |" in page
     assert "MS-SSIM, FLAIR" in page
+    assert (
+        "Made by `mrsynth dataset verify --real REAL --synthetic SYNTHETIC --config config.yaml --quick`"
+        in page
+    )
     said = json.loads(paths["data"].read_text(encoding="utf-8"))
     assert said["judged_on"]["patients"] == ["p3"]
     assert said["synthetic"]["acceptance_rate"] == outcome.sides.manifest["acceptance_rate"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_mrsynth import __version__
 from napari_mrsynth.datasets.availability.arms import MEASURE, SOURCE, SYNTHETIC_FIRST, Arm
-from napari_mrsynth.datasets.availability.experiment import Outcome
+from napari_mrsynth.datasets.availability.experiment import Outcome, Settings
 from napari_mrsynth.datasets.availability.learning import PUBLISHED
 from napari_mrsynth.datasets.availability.mixing import CLASSICAL, PRE_TRAINING
 from napari_mrsynth.evaluation.patients import Interval, OverPatients
@@ -105,7 +105,7 @@ def page(outcome: Outcome) -> str:
     lines = ["# What synthetic patients are good for", ""]
     if outcome.settings.quick:
         lines += [REHEARSAL, ""]
-    lines += [f"Made by `mrsynth dataset verify` of napari-mrsynth {__version__}.", ""]
+    lines += [f"Made by `{_command(outcome.settings)}` of napari-mrsynth {__version__}.", ""]
     lines += [f"- {sentence}" for sentence in _protocol(outcome)]
     lines += ["", "## Overlap with what experts drew", "", *_overlap(outcome)]
     lines += ["", "## Beside the published figures", "", *_published(outcome)]
@@ -128,6 +128,19 @@ def verdict(outcome: Outcome) -> str | None:
         f"Synthetic first, then real {better} {abs(gain.mean):.3f} in lesion Dice against real data alone"
         f"{sure}, over {_count(range(gain.count), 'patient')}."
     )
+
+
+def _command(settings: Settings) -> str:
+    """Write the command that makes the page; where the data lie is left out."""
+    shipped = settings.config.parent.name == "configs"
+    said = ["mrsynth dataset verify --real REAL --synthetic SYNTHETIC"]
+    said += [f"--only '{settings.only}'"] if settings.only else []
+    said += [f"--held-out {','.join(settings.held_out)}"] if settings.held_out else []
+    said += [f"--lines {','.join(map(str, settings.arms))}"] if settings.arms else []
+    said += [f"--repeats {settings.repeats}"] if settings.repeats > 1 else []
+    said += [] if shipped else [f"--config {settings.config.name}"]
+    said += [f"--set {change}" for change in settings.overrides]
+    return " ".join([*said, *(["--quick"] if settings.quick else [])])
 
 
 def _protocol(outcome: Outcome) -> list[str]:
