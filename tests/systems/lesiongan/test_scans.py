@@ -95,11 +95,12 @@ def test_translations_are_compared_with_the_patients_own_scans_where_contrasts_a
     monkeypatch, unpaired, compared
 ):
     asked = []
-    monkeypatch.setattr(losses, "paired_loss", lambda pairs, label: asked.append(pairs) or torch.zeros(()))
-    cost(training(drawn=0, unpaired=unpaired, paired=1.0))
-    images = truth()
-    assert len(asked[0]) == compared
-    assert all(any(torch.equal(real, images[:, [c]]) for c in range(3)) for real, _ in asked[0])
+    monkeypatch.setattr(losses, "paired_loss", lambda *given: asked.append(given) or torch.zeros(()))
+    cost(training(drawn=0, unpaired=unpaired, paired=1.0, most=7.0))
+    images, (pairs, _, most) = truth(), asked[0]
+    assert len(pairs) == compared
+    assert all(any(torch.equal(real, images[:, [c]]) for c in range(3)) for real, _ in pairs)
+    assert most == 7.0
 
 
 def test_the_network_and_what_guides_it_learn_from_their_own_losses_only():
@@ -200,6 +201,17 @@ def test_each_loss_is_its_equation():
     step[..., 2:] = 1
     assert losses.edges_loss([(step, step + 0.5)]) == 0  # brightness alone is no edge
     assert losses.edges_loss([(step, torch.zeros_like(step))]).item() == pytest.approx((1 / 3 + 0) / 2)
+
+
+@pytest.mark.parametrize(("most", "weight"), [(4.0, 2.5), (20.0, 10.5), (1000.0, 25.5)])
+def test_a_voxel_of_a_small_lesion_weighs_as_much_more_as_is_allowed(most, weight):
+    label = torch.zeros(1, 2, 10, 10)
+    label[:, 0] = 1
+    label[:, :, 0, 0] = torch.tensor([0.0, 1.0])
+    real, made = torch.zeros(1, 1, 10, 10), torch.zeros(1, 1, 10, 10)
+    made[..., 0, 0] = 1  # wrong in the lesion alone
+    for loss in (losses.paired_loss, losses.squared_loss):
+        assert loss([(real, made)], label, most).item() == pytest.approx(weight / 100)
 
 
 def test_a_small_lesion_counts_as_much_as_the_background():
