@@ -19,6 +19,7 @@ from napari_mrsynth.datasets.availability.mixing import CLASSICAL, PRE_TRAINING
 from napari_mrsynth.evaluation.patients import Interval, OverPatients
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.lesions import label_set
+from napari_mrsynth.training.experiments.plan import changes
 
 REHEARSAL = "**A rehearsal (`--quick`): few lines, short trainings. These figures say nothing.**"
 LESION = "lesion"
@@ -139,7 +140,7 @@ def _command(settings: Settings) -> str:
     said += [f"--lines {','.join(map(str, settings.arms))}"] if settings.arms else []
     said += [f"--repeats {settings.repeats}"] if settings.repeats > 1 else []
     said += [] if shipped else [f"--config {settings.config.name}"]
-    said += [f"--set {change}" for change in settings.overrides]
+    said += changes(settings.overrides)
     return " ".join([*said, *(["--quick"] if settings.quick else [])])
 
 

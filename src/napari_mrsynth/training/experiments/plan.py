@@ -126,9 +126,13 @@ def written(settings: Settings, name: str, *own: str) -> str:
     """Write the command of an experiment with its own options; where the data lie is left out."""
     shipped = settings.config.parent.name == "configs"
     config = settings.config.stem if shipped else settings.config.name
-    said = [f"mrsynth experiment {name}", f"--config {config}"]
-    said += [f"--set {change}" for change in settings.overrides if not change.startswith("data.root=")]
+    said = [f"mrsynth experiment {name}", f"--config {config}", *changes(settings.overrides)]
     return " ".join([*said, *own, *(["--quick"] if settings.quick else [])])
+
+
+def changes(overrides: Sequence[str]) -> list[str]:
+    """Write the changed settings of a command; where the data lie is left out."""
+    return [f"--set {change}" for change in overrides if not change.startswith("data.root=")]
 
 
 @dataclass(frozen=True)
