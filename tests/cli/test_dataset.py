@@ -70,8 +70,27 @@ def test_a_set_that_came_out_short_says_so_and_exits_with_2(mrsynth, library, tm
     )
     assert ended.code == 2
     assert "0 of 2" in ended.out
-    assert "given up" in ended.out
+    assert "2 samples were given up" in ended.out
     assert "Segmenter's Dice" in ended.out
+
+
+def test_one_sample_that_was_given_up_is_one(mrsynth, library, tmp_path):
+    ended = mrsynth(
+        *("dataset", "build", "--n", 1, "--out", tmp_path / "set", "--labels", library),
+        *("--threshold", 1, "--attempts", 1, "--map-error", 0.1),
+    )
+    assert ended.code == 2
+    assert "1 sample was given up" in ended.out
+
+
+def test_patients_give_their_own_lesions_where_no_maps_are_named(mrsynth, tmp_path):
+    real = write_cohort(tmp_path / "real", patients=2)
+    ended = mrsynth(
+        *("dataset", "build", "--n", 1, "--out", tmp_path / "set", "--anatomy", "patients"),
+        *("--data", real, "--only", "p1", *LOOSE, "--json"),
+    )
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "set" / "sub-000001").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +98,9 @@ def test_a_set_that_came_out_short_says_so_and_exits_with_2(mrsynth, library, tm
     [
         (("build", "--n", 1, "--out", "OUT", "--labels", "nowhere"), "is not a folder"),
         (("build", "--n", 1, "--out", "OUT", "--labels", "LIB", "--dask", "tcp://x:1"), "distributed"),
-        (("verify", "--real", ".", "--synthetic", ".", "--out", "OUT"), "not the manifest"),
+        (("verify", "--real", ".", "--synthetic", ".", "--out", "OUT"), "it has no manifest.json"),
+        (("verify", "--real", ".", "--synthetic", "junk", "--out", "OUT"), "it is not a folder"),
+        (("build", "--n", 1, "--out", "OUT"), "No lesions to draw from"),
     ],
 )
 def test_what_cannot_be_done_is_one_json_error(mrsynth, library, tmp_path, monkeypatch, arguments, said):
@@ -88,4 +109,6 @@ def test_what_cannot_be_done_is_one_json_error(mrsynth, library, tmp_path, monke
     ended = mrsynth("dataset", *(places.get(str(each), each) for each in arguments), "--json")
     assert ended.code == 2
     assert said in ended.answer["error"]["message"]
+    assert "Errno" not in ended.answer["error"]["message"]
+    assert ended.answer["error"]["hint"]
     assert not (tmp_path / "set").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -120,6 +121,11 @@ def test_random_anatomy_is_one_slice_with_its_map_beside_it(mrsynth, models, lab
     )
     assert ended.code == 0, ended.err
     files = by_kind(ended.answer)
+    assert ended.answer["labels_slice"] == ended.answer["anatomy"]["labels_slice"]
+    record = read_sidecar(Path(files["T2w", "generated"]))["Provenance"]
+    assert record["anatomy"]["labels_slice"] == ended.answer["labels_slice"]
+    said = f"Slice {ended.answer['labels_slice']} of the labels' {SHAPE[2]} was taken, which has most lesion"
+    assert any(said in warning for warning in ended.answer["warnings"])
     assert {("T2w", "generated"), ("seg", "generated"), ("structure", "generated")} <= set(files)
     assert nib.load(files["T2w", "generated"]).shape == (96, 96, 1)
     assert ended.answer["anatomy"]["seed"] == 5
@@ -160,7 +166,103 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_written(
     )
     assert ended.code == 2
     assert says in ended.answer["error"]["message"]
-    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says", "remedy"),
+    [
+        (("--seed", 3, "--beta", 0.3), "--beta 0.3 would change nothing with --seed 3", "--anatomy"),
+        (("--seed", 3, "--own-lesions", "own.nii", "--mask", "m.nii"), "--own-lesions own.nii, --mask", ""),
+        (("--anatomy", "SCAN", "--slice", 4), "--slice 4 would change nothing without --seed", "--seed N"),
+        (("--anatomy", "SCAN", "--attempts", 50), "--attempts 50", "--seed N"),
+        (("--anatomy", "SCAN", "--blend", 3), "--blend 3.0 would change nothing without --into", "--into"),
+        (("--anatomy", "SCAN", "--no-check", "--segmenter", "x"), "--segmenter x", "Leave one"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    mrsynth, models, patient, labels, tmp_path, options, says, remedy
+):
+    given = [patient / "sub-07_T1w.nii.gz" if part == "SCAN" else part for part in options]
+    out = tmp_path / "out"
+    ended = mrsynth("generate", "--labels", labels, "--want", "FLAIR", *given, "--out", out, "--json")
+    assert ended.code == 2
+    assert says in ended.answer["error"]["message"]
+    assert remedy in ended.answer["error"]["hint"]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["below a file", "read-only"])
+def test_a_folder_that_cannot_be_written_is_refused_first(
+    mrsynth, models, patient, labels, tmp_path, monkeypatch, kind
+):
+    out = tmp_path / "there" / "out"
+    if kind == "below a file":
+        out.parent.write_text("mine")
+    else:
+        monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    monkeypatch.setattr(LesionMaker, "run", None)
+    ended = mrsynth(
+        "generate", "--labels", labels, "--into", patient, "--want", "T1w", "--out", out, "--json"
+    )
+    assert ended.code == 2
+    said = "is a file" if kind == "below a file" else f"{tmp_path} is read-only"
+    assert said in ended.answer["error"]["message"]
+
+
+def test_an_earlier_result_is_replaced_whole_and_only_when_that_is_said(
+    mrsynth, models, patient, labels, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    plain = ("generate", "--labels", labels, "--into", patient, "--device", "cpu", "--out", out)
+    first = mrsynth(*plain, "--want", "T1w,FLAIR", "--healthy", "--json")
+    assert first.code == 0, first.err
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(LesionMaker, "run", None)  # refused before anything is made
+        refused = mrsynth(*plain, "--want", "FLAIR", "--json")
+    assert refused.code == 2
+    assert "and 7 more are already in" in refused.answer["error"]["message"]
+    assert "--overwrite" in refused.answer["error"]["hint"]
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    edited, foreign = out / "sub-07_desc-syntheticfound_seg.nii.gz", out / "sub-07_desc-synthetic_T2w.nii.gz"
+    changed = np.asarray(nib.load(edited).dataobj).copy()
+    changed[0, 0, 0] = 1
+    nib.save(nib.Nifti1Image(changed, None, nib.load(edited).header), edited)
+    nifti_file(foreign, np.ones(SHAPE, np.float32), AFFINE)
+    for other in ("sub-071_desc-synthetic_T1w", "sub-07_ses-2_desc-synthetic_T1w", "sub-07_T1w", "notes"):
+        nifti_file(out / f"{other}.nii.gz", np.ones(SHAPE, np.float32), AFFINE)
+    again = mrsynth(*plain, "--want", "FLAIR", "--no-check", "--overwrite", "--json")
+    assert again.code == 0, again.err
+    assert {Path(path).name for path in again.answer["removed"]} == {
+        "sub-07_desc-synthetic_T1w.nii.gz",
+        "sub-07_desc-syntheticlesion_T1w.nii.gz",
+        *(
+            f"sub-07_desc-synthetic{kind}_{name}.nii.gz"
+            for kind in ("healthy", "difference")
+            for name in ("T1w", "FLAIR")
+        ),
+    }
+    assert not (out / "sub-07_desc-synthetic_T1w.json").exists()
+    warned = " ".join(again.answer["warnings"])
+    assert edited.name in warned
+    assert foreign.name in warned
+    assert {path.name for path in out.glob("*.nii.gz")} == {
+        *(Path(each["path"]).name for each in again.answer["outputs"]),
+        *(edited.name, foreign.name, "sub-071_desc-synthetic_T1w.nii.gz", "sub-07_T1w.nii.gz"),
+        *("sub-07_ses-2_desc-synthetic_T1w.nii.gz", "notes.nii.gz"),
+    }
+
+
+def test_another_patients_results_stay_beside(mrsynth, models, patient, labels, tmp_path):
+    other = save(phantom(SHAPE, AFFINE, "T1w", seed=9), tmp_path / "anna" / "T1.nii.gz")
+    for anatomy in (other, patient / "sub-07_T1w.nii.gz"):
+        ended = mrsynth(
+            *("generate", "--labels", labels, "--anatomy", anatomy, "--want", "FLAIR", "--no-check"),
+            *("--out", tmp_path / "out", "--json"),
+        )
+        assert ended.code == 0, ended.err
+    assert len(list((tmp_path / "out").glob("*_FLAIR.nii.gz"))) == 2
 
 
 def test_a_random_map_is_written_and_the_same_seed_gives_the_same(mrsynth, models, tmp_path):
@@ -179,6 +281,25 @@ def test_a_random_map_is_written_and_the_same_seed_gives_the_same(mrsynth, model
     assert set(np.unique(arrays[0])) <= {0, 1}
     np.testing.assert_array_equal(*arrays)
     assert read_sidecar(tmp_path / "one.nii.gz")["Synthetic"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "says", "remedy"),
+    [
+        (("--random", "--seed", 7, "--beta", 0.2), "--beta 0.2 would change nothing with --random", "IMAGE"),
+        (("--random", "--seed", 7, "--blur", 0, "--expand", 5), "--blur 0.0, --expand 5", "IMAGE"),
+        (("--random", "--seed", 7, "--labels", "seg.nii"), "--labels seg.nii", "IMAGE"),
+        (("SCAN", "--attempts", 3), "--attempts 3 would change nothing without --random", "--seed N"),
+        (("SCAN", "--bundle", "anatomy"), "--bundle anatomy", "--seed N"),
+        (("SCAN", "--seed", 3), "--seed 3 would change nothing without --random", "--random"),
+    ],
+)
+def test_an_option_of_the_other_source_is_refused(mrsynth, models, patient, tmp_path, options, says, remedy):
+    given = [patient / "sub-07_T1w.nii.gz" if part == "SCAN" else part for part in options]
+    ended = mrsynth("structure", *given, "--out", tmp_path / "m.nii.gz", "--json")
+    assert ended.code == 2
+    assert says in ended.answer["error"]["message"]
+    assert remedy in ended.answer["error"]["hint"]
 
 
 @pytest.mark.parametrize("options", [(), ("--random",), ("--seed", 3), ("SCAN", "--random", "--seed", 3)])

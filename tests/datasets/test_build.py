@@ -228,6 +228,7 @@ def test_bad_orders_are_refused_before_anything_is_written(store, library, tmp_p
         (ConfigError, "0 attempts", {"attempts": 0}),
         (ConfigError, "map error is 5", {"outline": 5.0}),
         (LabelError, "no usable lesion map", {"labels": empty}),
+        (ConfigError, "No lesions to draw from", {"labels": None}),
         (BundleError, "No model that makes scans of stroke", {"disease": "stroke"}),
         (InputError, "DWI cannot be made", {"contrasts": ("DWI",)}),
     ]
@@ -258,6 +259,23 @@ def test_anatomy_of_patients_is_whole_without_their_lesions_and_never_of_the_tes
     assert np.allclose(scan.affine, real.affine)
     label = np.asarray(nib.load(tmp_path / "set" / made[0]["files"]["label"]).dataobj)
     assert np.count_nonzero(label.any(axis=(0, 1))) > 1
+
+
+def test_without_a_folder_of_maps_the_lesions_are_those_of_the_chosen_patients(store, library, tmp_path):
+    cohort = write_cohort(tmp_path / "cohort", patients=3)
+    (cohort / "subjects.tsv").write_text("subject\tsplit\np0\ttrain\np1\ttrain\np2\ttest\n", encoding="utf-8")
+    out = tmp_path / "set"
+    own = order(out, library, count=2, labels=None, anatomy="patients", data=cohort, only="p[12]")
+    built = build(own, store)
+    assert built.manifest["lesion_maps"] == ["p1/p1_seg"]
+    assert {each["lesion"]["shape"] for each in built.manifest["samples"]} == {"p1/p1_seg"}
+    assert built.manifest["made"] == 2
+    moved = shutil.move(cohort, tmp_path / "moved")
+    assert build(replace(own, data=moved), store).fresh == 0  # contents count, not where they lie
+    with pytest.raises(ConfigError, match="begun with another lesion maps"):
+        build(replace(own, labels=library, data=moved), store)
+    with pytest.raises(ConfigError, match="begun with another lesion maps, patients"):
+        build(replace(own, only="p*", data=moved), store)
 
 
 def test_a_lesion_that_its_own_slices_do_not_show_is_refused_without_the_rest(store, library, tmp_path):

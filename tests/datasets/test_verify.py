@@ -202,7 +202,7 @@ def test_those_who_had_no_part_are_judged_on(data, tmp_path, monkeypatch):
 
 def test_what_cannot_be_verified_is_refused(data, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(FormatError, match="not the manifest of a data set"):
+    with pytest.raises(FormatError, match=r"is not a data set: it has no manifest\.json"):
         run(settings(data, synthetic=data / "real", out=out))
     with pytest.raises(ConfigError, match="no line 5"):
         run(settings(data, arms=(5,), out=out))

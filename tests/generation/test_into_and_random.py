@@ -205,6 +205,25 @@ def test_and_until_it_holds_the_lesion(drawer):
     np.testing.assert_allclose(here, there, atol=1e-6)  # the lesion stays where it was painted
 
 
+def test_the_slice_of_the_labels_is_recorded_and_one_without_lesion_is_refused(drawer):
+    marked = np.zeros((96, 96, 12), np.uint8)
+    for index, size in ((1, 2), (4, 3), (5, 6), (6, 3)):
+        marked[47 : 47 + size, 48, index] = 1
+    labels = LabelVolume(marked, lesion_labels((96, 96, 12), affine_of((96, 96, 12), (4, 4, 4), "LAS")).grid)
+    found = drawer.draw(0, labels, TUMOUR)
+    assert found.anatomy.record["labels_slice"] == 5
+    assert found.anatomy.notes[-1].startswith("Slice 5 of the labels' 12 was taken, which has most lesion")
+    given = drawer.draw(0, labels, TUMOUR, display_slice=1)
+    assert given.anatomy.record["labels_slice"] == 1
+    assert "most lesion" not in given.anatomy.notes[-1]
+    assert "labels_slice" not in drawer.draw(0).anatomy.record
+    with pytest.raises(LabelError, match=r"Slice 2 has no lesion; it lies in 1, 4 to 6\.") as caught:
+        drawer.draw(0, labels, TUMOUR, display_slice=2)
+    assert "slice 5" in caught.value.hint
+    with pytest.raises(ConfigError, match="no slice 12: the labels have 12"):
+        drawer.draw(0, labels, TUMOUR, display_slice=12)
+
+
 def test_a_lesion_that_no_drawn_brain_holds_is_refused_with_the_counts(drawer):
     far = np.zeros((96, 96, 1), np.uint8)
     far[0, 0, 0] = 1

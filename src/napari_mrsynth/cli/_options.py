@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_mrsynth.cli._output import Style, absolute
-from napari_mrsynth.errors import ContrastError, OutputError
+from napari_mrsynth.errors import ConfigError, ContrastError, OutputError
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -94,6 +95,37 @@ def bundle_of(name: str) -> Bundle:
     return Bundle.open(folder) if folder.is_dir() else BundleStore().get(name)
 
 
+def refuse_unused(options: Mapping[str, object], where: str, hint: str) -> None:
+    """Refuse options that were given (are not None) where they would change nothing.
+
+    Raises
+    ------
+    ConfigError
+        Naming them with their values.
+    """
+    given = [f"{name} {value}" for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)} would change nothing {where}.", hint=hint)
+
+
+def makeable(folder: Path) -> Path:
+    """Return a folder as an absolute path; nothing is made yet, but what stands in the way is told.
+
+    Raises
+    ------
+    OutputError
+        If it is no folder and cannot become one, or is read-only.
+    """
+    folder = absolute(folder)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(
+            f"{folder} cannot be made: {there} is a file.", hint="Choose another folder with --out."
+        )
+    _require_writable(there)
+    return folder
+
+
 def writable(folder: Path) -> Path:
     """Return a folder as an absolute path, made where it was not there.
 
@@ -109,6 +141,10 @@ def writable(folder: Path) -> Path:
         raise OutputError(
             f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder with --out."
         ) from error
+    _require_writable(folder)
+    return folder
+
+
+def _require_writable(folder: Path) -> None:
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")
-    return folder

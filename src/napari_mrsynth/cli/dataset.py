@@ -33,7 +33,10 @@ Model = Annotated[
 def build(
     n: Annotated[int, typer.Option("--n", min=1, metavar="N", help="How many samples.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the set; an unfinished one goes on.")],
-    labels: Annotated[Path, typer.Option(metavar="DIR", help="Folder of lesion maps to draw from.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of lesion maps to draw from; else the patients' own."),
+    ] = None,
     anatomy: Annotated[
         Anatomy, typer.Option(help="Brains drawn by a model (one slice each), or of real patients.")
     ] = Anatomy.RANDOM,
@@ -75,7 +78,7 @@ def build(
     order = Order(
         count=n,
         out=absolute(out),
-        labels=absolute(labels),
+        labels=None if labels is None else absolute(labels),
         anatomy=anatomy.value,
         disease=disease.value,
         seed=seed,
@@ -125,9 +128,9 @@ def _text(built: Built) -> str:
         )
     text = [pairs(lines)]
     if found["given_up"]:
+        samples = "1 sample was" if found["given_up"] == 1 else f"{found['given_up']} samples were"
         text.append(
-            f"{found['given_up']} samples were given up: allow more --attempts, or lower the --threshold; "
-            "why is in manifest.json."
+            f"{samples} given up: allow more --attempts, or lower the --threshold; why is in manifest.json."
         )
     text += left_out(built.skipped)
     return "\n".join(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +17,12 @@ from napari_mrsynth.cli._options import (
     Precision,
     Where,
     contrasts_of,
+    makeable,
+    refuse_unused,
     writable,
 )
 from napari_mrsynth.cli._output import Report, absolute, follow
-from napari_mrsynth.errors import BundleError, ConfigError, ContrastError
+from napari_mrsynth.errors import BundleError, ConfigError, ContrastError, OutputError
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import BundleStore
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 EASIEST = ("T1w", "T2w", "FLAIR", "T1ce")
 """Of which scan of a patient the anatomy is taken where none is named: lesions show least in the first."""
+
+FEW = 3
+"""How many of the files that are in the way are named."""
 
 
 def generate(
@@ -63,11 +69,13 @@ def generate(
         typer.Option("--slice", metavar="K", help="With --seed: the labels' axial slice, 0 the lowest."),
     ] = None,
     attempts: Annotated[
-        int, typer.Option(metavar="M", help="With --seed: how many maps are drawn at most.")
-    ] = 50,
+        int | None,
+        typer.Option(metavar="M", help="With --seed: how many maps are drawn at most; by default 50."),
+    ] = None,
     blend: Annotated[
-        float, typer.Option(metavar="MM", help="With --into: width of the rim around the lesion.")
-    ] = 3.0,
+        float | None,
+        typer.Option(metavar="MM", help="With --into: width of the rim around the lesion; by default 3."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Compare with what the segmenter finds.")
     ] = True,
@@ -75,16 +83,28 @@ def generate(
     segmenter: Annotated[str | None, typer.Option(metavar="ID", help="The segmenter to check with.")] = None,
     device: Where = Device.AUTO,
     precision: Numbers = Precision.AUTO,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier result of the same patient or seed.")
+    ] = False,
 ) -> Report:
     """Make registered scans of an anatomy with the painted lesion, each with its provenance beside it."""
     from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.generation import LesionMaker, generator_bundle
-    from napari_mrsynth.generation.saving import save
+    from napari_mrsynth.generation.saving import remove_results, save
     from napari_mrsynth.io import read_image, read_patient
     from napari_mrsynth.lesions import label_set
 
     began = time.perf_counter()
     _require_one_anatomy(anatomy, seed, into)
+    _refuse_idle(
+        seed,
+        into,
+        check=check,
+        of_scans={"--own-lesions": own_lesions, "--mask": mask, "--beta": beta},
+        of_slices={"--slice": display_slice, "--attempts": attempts},
+        of_rims={"--blend": blend},
+        of_checks={"--segmenter": segmenter},
+    )
     wanted = contrasts_of(want, "--want")
     classes, store = label_set(disease.value), BundleStore()
     maker = LesionMaker(generator_bundle(store, classes, bundle), device.value, precision.value)
@@ -93,24 +113,30 @@ def generate(
     patient = None if into is None else read_patient(absolute(into))
     if patient is not None:
         _require_scans(patient, wanted)
-    folder = writable(out)
+    given = _scan(anatomy, patient) if seed is None else None
+    subject = _subject(seed, patient, given)
+    folder = makeable(out)
+    earlier = _earlier(folder, subject, (*wanted, "seg"), overwrite=overwrite)
     own = None if own_lesions is None else read_image(absolute(own_lesions), kind="labels")
     own = patient.lesions if own is None and patient is not None else own
-    if seed is not None:
-        drawn = _drawn(store, seed, painted_labels, classes, display_slice, attempts, device.value)
+    if given is None:
+        drawn = _drawn(store, seed or 0, painted_labels, classes, display_slice, attempts, device.value)
         brain, painted = drawn
     else:
-        given = _scan(anatomy, patient)
-        brain = _taken(given, maker.spacing_mm, patient, own, mask, beta)
+        brain = _taken(given, maker.spacing_mm, subject, patient, own, mask, beta)
         painted = _painted(painted_labels, classes, brain)
     made = follow(maker.run(brain, painted, wanted, healthy=healthy))
     made, skipped = _checked(made, store, classes, segmenter, check, device.value, precision.value)
     inside = {} if patient is None else _into(made, patient, blend, own)
-    written = save(folder, made, inside)
+    written = save(writable(folder), made, inside)
+    here = {path for _, path in written}
+    removed, left = remove_results(path for path in earlier if path not in here)
     payload = {
         "outputs": [{"contrast": item.contrast, "kind": item.kind, "path": path} for item, path in written],
+        "removed": removed,
         "disease": classes.id,
         "anatomy": brain.record,
+        "labels_slice": brain.record.get("labels_slice"),
         "wanted": wanted,
         "dice": None if made.check is None else made.check.dice,
         "segmenter": None if made.check is None else made.check.bundle,
@@ -126,7 +152,7 @@ def generate(
         "precision": made.precision,
         "seconds": round(time.perf_counter() - began, 3),
         "generation_seconds": round(made.seconds, 3),
-        "warnings": [*_not_one(brain, patient), *made.warnings, *skipped],
+        "warnings": [*_not_one(brain, patient), *made.warnings, *skipped, *_left(left, subject)],
     }
     return Report(payload, _text(payload, made.check))
 
@@ -143,6 +169,66 @@ def _require_one_anatomy(anatomy: Path | None, seed: int | None, into: Path | No
         )
     if anatomy is None and seed is None and into is None:
         raise ConfigError("There is no anatomy.", hint="Give --anatomy IMAGE, --seed N, or --into PATIENT.")
+
+
+def _refuse_idle(
+    seed: int | None,
+    into: Path | None,
+    *,
+    check: bool,
+    of_scans: Mapping[str, object],
+    of_slices: Mapping[str, object],
+    of_rims: Mapping[str, object],
+    of_checks: Mapping[str, object],
+) -> None:
+    """Refuse options that this run would not look at."""
+    if seed is None:
+        refuse_unused(of_slices, "without --seed", "Leave them out, or give --seed N: a random anatomy.")
+    else:
+        refuse_unused(
+            of_scans,
+            f"with --seed {seed}: no scan of a patient is read",
+            "Leave them out, or give --anatomy IMAGE in place of --seed.",
+        )
+    if into is None:
+        refuse_unused(of_rims, "without --into", "Leave it out, or give --into PATIENT.")
+    if not check:
+        refuse_unused(of_checks, "with --no-check", "Leave one of the two out.")
+
+
+def _subject(seed: int | None, patient: PatientFiles | None, scan: Volume | None) -> str:
+    """Return whose name the results will bear."""
+    from napari_mrsynth.generation.random import name_of
+
+    if patient is not None:
+        return patient.name
+    return name_of(seed or 0) if scan is None else _whose(scan)
+
+
+def _earlier(folder: Path, subject: str, made: Iterable[str], *, overwrite: bool) -> list[Path]:
+    """Return the images of an earlier run in a folder; refuse them unless they are to be replaced."""
+    from napari_mrsynth.generation.saving import file_name, results_of
+    from napari_mrsynth.io.provenance import refuse_foreign_sidecar
+
+    found = results_of(folder, subject)
+    if found and not overwrite:
+        names = [path.name for path in found]
+        more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+        raise OutputError(
+            f"{', '.join(names[:FEW])}{more} {'is' if len(names) == 1 else 'are'} already in {folder}.",
+            hint="Choose another --out, or give --overwrite to replace the earlier result.",
+        )
+    for contrast in made:
+        refuse_foreign_sidecar(folder / file_name(subject, contrast))
+    return found
+
+
+def _left(paths: Iterable[Path], subject: str) -> list[str]:
+    return [
+        f"{path.name} of {subject} is not of this run, and was left: it is not known as an unchanged result"
+        " of `mrsynth generate`."
+        for path in paths
+    ]
 
 
 def _require_scans(patient: PatientFiles, wanted: tuple[str, ...]) -> None:
@@ -167,6 +253,7 @@ def _scan(anatomy: Path | None, patient: PatientFiles | None) -> Volume:
 def _taken(
     scan: Volume,
     spacing_mm: float,
+    name: str,
     patient: PatientFiles | None,
     own: LabelVolume | None,
     mask: Path | None,
@@ -183,7 +270,6 @@ def _taken(
     if given is not None:
         on, _, _ = labels_on(scan.grid, scan.contrast or scan.name, given, "brain mask")
         brain = BrainMask(on.array > 0, f"given: {given.name}")
-    name = patient.name if patient is not None else _whose(scan)
     return patient_anatomy(scan, spacing_mm, name=name, brain=brain, lesions=own, beta=beta)
 
 
@@ -217,13 +303,15 @@ def _drawn(
     labels: LabelVolume,
     classes: LabelSet,
     display_slice: int | None,
-    attempts: int,
+    attempts: int | None,
     device: str,
 ) -> tuple[Anatomy, Painted]:
     from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
+    from napari_mrsynth.generation.random import ATTEMPTS
 
+    tries = ATTEMPTS if attempts is None else attempts
     drawer = RandomAnatomy(anatomy_bundle(store), device)
-    found = drawer.draw(seed, labels, classes, display_slice=display_slice, attempts=attempts)
+    found = drawer.draw(seed, labels, classes, display_slice=display_slice, attempts=tries)
     return found.anatomy, _painted(found.labels or labels, classes, found.anatomy)
 
 
@@ -254,14 +342,15 @@ def _checked(
 
 
 def _into(
-    made: Generated, patient: PatientFiles, blend_mm: float, own: LabelVolume | None
+    made: Generated, patient: PatientFiles, blend: float | None, own: LabelVolume | None
 ) -> dict[str, Volume]:
-    from napari_mrsynth.generation import paint_into
+    from napari_mrsynth.generation import BLEND_MM, paint_into
 
+    rim = BLEND_MM if blend is None else blend
     here = {volume.contrast: volume for volume in patient.volumes if volume.contrast}
     return {
         name: paint_into(
-            here[name], volume, made.painted.labels, made.anatomy.brain, blend_mm=blend_mm, own_lesions=own
+            here[name], volume, made.painted.labels, made.anatomy.brain, blend_mm=rim, own_lesions=own
         )
         for name, volume in made.outputs.items()
     }
@@ -269,6 +358,7 @@ def _into(
 
 def _text(payload: dict[str, Any], check: Check | None) -> str:
     lines = [f"{each['contrast']} ({each['kind']}): {each['path']}" for each in payload["outputs"]]
+    lines += [f"Removed, of an earlier run: {path}" for path in payload["removed"]]
     if check is not None:
         figures = ", ".join(f"{name} {'-' if d is None else f'{d:.3f}'}" for name, d in check.dice.items())
         lines.append(f"Dice of {check.bundle} against the painted label: {figures}.")

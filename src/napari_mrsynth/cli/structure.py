@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_mrsynth.cli._options import refuse_unused
 from napari_mrsynth.cli._output import Report, absolute, follow
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ def structure(
         typer.Option(metavar="B", help="Threshold, 0 to 1; lower is more edges. By default the contrast's."),
     ] = None,
     blur: Annotated[
-        float, typer.Option(metavar="MM", help="Smooth first, with a Gaussian of this standard deviation.")
-    ] = 0.0,
+        float | None,
+        typer.Option(metavar="MM", help="Smooth first, with a Gaussian of this standard deviation."),
+    ] = None,
     expand: Annotated[
-        int, typer.Option(metavar="P", help="Pixels by which the brain grows; edges outside are left out.")
-    ] = 5,
+        int | None,
+        typer.Option(metavar="P", help="Pixels by which the brain grows, else 5; no edges outside it."),
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Lesion labels: their edges are left out.")
     ] = None,
@@ -39,8 +42,9 @@ def structure(
     ] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="With --random: what to draw from.")] = None,
     attempts: Annotated[
-        int, typer.Option(metavar="M", help="With --random: how many maps are drawn at most.")
-    ] = 50,
+        int | None,
+        typer.Option(metavar="M", help="With --random: how many maps are drawn at most; by default 50."),
+    ] = None,
     bundle: Annotated[
         str | None, typer.Option(metavar="ID", help="With --random: the model that draws.")
     ] = None,
@@ -55,6 +59,14 @@ def structure(
     mask_target = None if mask_out is None else checked_target(absolute(mask_out))
     if target == mask_target:
         raise OutputError(f"--out and --mask-out are both “{target}”.", hint="Give two names.")
+    if random:
+        of_scans = {"--beta": beta, "--blur": blur, "--expand": expand, "--labels": labels}
+        why = "Leave them out, or give IMAGE in place of --random."
+        refuse_unused(of_scans, "with --random: no scan is read", why)
+    else:
+        of_draws = {"--seed": seed, "--attempts": attempts, "--bundle": bundle}
+        why = "Leave them out, or give --random together with --seed N in place of IMAGE."
+        refuse_unused(of_draws, "without --random", why)
     drawing = random and seed is not None
     if drawing == (image is not None) or random != drawing or (seed is not None) != drawing:
         raise ConfigError(
@@ -65,7 +77,10 @@ def structure(
         return _drawn(seed or 0, attempts, bundle, target, mask_target)
     scan = read_image(absolute(image), kind="scan")
     threshold = default_beta(scan.contrast) if beta is None else beta
-    settings = StructureSettings(threshold, blur, expand)
+    usual = StructureSettings(threshold)
+    settings = StructureSettings(
+        threshold, usual.blur_mm if blur is None else blur, usual.expand if expand is None else expand
+    )
     lesions = None if labels is None else read_image(absolute(labels), kind="labels")
     made = follow(map_volume(scan, settings, lesions))
     written = save_labels(target, made.structure, made.provenance)
@@ -85,14 +100,17 @@ def structure(
     return Report(payload, _text(made, settings, written, mask_written, notes))
 
 
-def _drawn(seed: int, attempts: int, bundle: str | None, target: Path, mask_target: Path | None) -> Report:
+def _drawn(
+    seed: int, attempts: int | None, bundle: str | None, target: Path, mask_target: Path | None
+) -> Report:
     """Write a random map, and the brain mask that was drawn with it."""
     from napari_mrsynth.bundles import BundleStore
     from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
+    from napari_mrsynth.generation.random import ATTEMPTS
     from napari_mrsynth.structure.saving import save_labels
 
     drawer = RandomAnatomy(anatomy_bundle(BundleStore(), bundle))
-    found = drawer.draw(seed, attempts=attempts)
+    found = drawer.draw(seed, attempts=ATTEMPTS if attempts is None else attempts)
     made = found.structure_map()
     written = save_labels(target, made.structure, made.provenance)
     mask_written = None if mask_target is None else save_labels(mask_target, made.brain, made.provenance)

@@ -15,10 +15,10 @@ from napari_mrsynth.datasets.recipe import Recipe, digest_of
 from napari_mrsynth.datasets.record import Record
 from napari_mrsynth.datasets.running import made, require_dask
 from napari_mrsynth.datasets.sample import make_sample
-from napari_mrsynth.datasets.sources import Usable, usable_patients
+from napari_mrsynth.datasets.sources import PatientsLesions, Usable, usable_patients
 from napari_mrsynth.errors import ConfigError, ContrastError, OutputError
 from napari_mrsynth.generation import anatomy_bundle, generator_bundle, segmenter_bundle
-from napari_mrsynth.lesions import LesionLibrary, label_set
+from napari_mrsynth.lesions import LabelSet, LesionLibrary, label_set
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
 
 
@@ -31,8 +31,8 @@ class Order:
     count : int
         Samples.
     out : Path
-    labels : Path
-        Folder of lesion maps.
+    labels : Path, optional
+        Folder of lesion maps; where the anatomy is of patients, by default these patients' own.
     anatomy, disease, seed, threshold, outline, attempts, structure_from, device
         See :class:`Recipe`.
     data : Path, optional
@@ -51,7 +51,7 @@ class Order:
 
     count: int
     out: Path
-    labels: Path
+    labels: Path | None = None
     anatomy: str = "random"
     disease: str = "tumour"
     seed: int = 0
@@ -174,12 +174,7 @@ def _recipe(order: Order, store: BundleStore) -> tuple[Recipe, dict[str, Any], U
             f"{', '.join(unmade)} cannot be made by {makes.card.id}.",
             hint=f"It makes {', '.join(makes.card.outputs)}.",
         )
-    library = LesionLibrary(order.labels, classes)
-    usable = None
-    if order.anatomy == "patients":
-        if order.data is None:
-            raise ConfigError("Whose anatomy is not said.", hint="Name a folder of patients: --data DIR")
-        usable = usable_patients(order.data, order.structure_from, classes, order.only)
+    library, usable = _sources(order, classes)
     materials = [(bundle.card.id, bundle.card.weights_sha256) for bundle in bundles]
     materials.append(("lesion maps", digest_of([_file(path, library.folder) for path in library.files])))
     if usable is not None:
@@ -189,12 +184,13 @@ def _recipe(order: Order, store: BundleStore) -> tuple[Recipe, dict[str, Any], U
         anatomy=order.anatomy,
         disease=classes.id,
         contrasts=tuple(contrasts),
-        labels=str(library.folder.absolute()),
+        labels="" if order.labels is None else str(library.folder.absolute()),
         makes=str(makes.folder.absolute()),
         judges=str(judges.folder.absolute()),
         draws="" if draws is None else str(draws.folder.absolute()),
         data="" if order.data is None else str(order.data.absolute()),
         patients=tuple(subject.id for subject in usable.subjects) if usable else (),
+        maps=usable.maps if usable and order.labels is None else (),
         structure_from=order.structure_from,
         threshold=order.threshold,
         outline=order.outline,
@@ -208,6 +204,24 @@ def _recipe(order: Order, store: BundleStore) -> tuple[Recipe, dict[str, Any], U
         "known": _known(bundles, usable),
     }
     return recipe, about, usable
+
+
+def _sources(order: Order, classes: LabelSet) -> tuple[LesionLibrary, Usable | None]:
+    """Open the lesion maps, and look for the patients where the anatomy is theirs."""
+    library = None if order.labels is None else LesionLibrary(order.labels, classes)
+    usable = None
+    if order.anatomy == "patients":
+        if order.data is None:
+            raise ConfigError("Whose anatomy is not said.", hint="Name a folder of patients: --data DIR")
+        usable = usable_patients(order.data, order.structure_from, classes, order.only)
+        if library is None:
+            library = PatientsLesions(order.data, usable.maps, classes)
+    if library is None:
+        raise ConfigError(
+            f"No lesions to draw from are named, and {order.anatomy} anatomy has none of its own.",
+            hint="Give --labels DIR, a folder of lesion maps.",
+        )
+    return library, usable
 
 
 def _model(bundle: Bundle) -> dict[str, Any]:

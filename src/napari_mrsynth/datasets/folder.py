@@ -110,6 +110,12 @@ class DatasetFolder:
             If there is none, or it is damaged.
         """
         path = self.path / MANIFEST
+        if not path.is_file():
+            what = f"has no {MANIFEST}" if self.path.is_dir() else "is not a folder"
+            raise FormatError(
+                f"“{self.path}” is not a data set: it {what}.",
+                hint="Give the folder that `mrsynth dataset build` wrote.",
+            )
         try:
             plain = json.loads(path.read_text(encoding="utf-8"))
             found: dict[str, Any] = {**plain, "recipe": dict(plain["recipe"])}

@@ -45,11 +45,13 @@ class Recipe:
     device : str
         Where samples are made, in float32; another one makes them a little different.
     labels : str
-        Folder of lesion maps.
+        Folder of lesion maps; empty where they are the patients' own.
     data : str
         Folder of patients, for their anatomy.
     patients : tuple of str
         Their folders below `data`.
+    maps : tuple of str
+        The patients' own lesion maps, below `data`; none where there is a folder of maps.
     structure_from : str
         The contrast of patients whose map is taken; unused for random anatomy.
     makes, judges, draws : str
@@ -73,6 +75,7 @@ class Recipe:
     draws: str = ""
     data: str = ""
     patients: tuple[str, ...] = ()
+    maps: tuple[str, ...] = ()
     structure_from: str = "T1w"
     threshold: float = THRESHOLD
     outline: float = MAX_ERROR
@@ -99,7 +102,7 @@ class Recipe:
     @property
     def identity(self) -> dict[str, Any]:
         """Return what decides the samples, as plain data: contents count, not where they lie."""
-        places = ("labels", "makes", "judges", "draws", "data")
+        places = ("labels", "makes", "judges", "draws", "data", "maps")
         kept = {name: value for name, value in asdict(self).items() if name not in places}
         plain: dict[str, Any] = json.loads(json.dumps(kept))
         return plain

@@ -14,7 +14,7 @@ from napari_mrsynth.datasets.folder import DatasetFolder, files_of
 from napari_mrsynth.datasets.lesions import DrawnLabels, draw_labels, slab_of
 from napari_mrsynth.datasets.recipe import Recipe, Seeds, name_of, seeds_of
 from napari_mrsynth.datasets.record import DICE, LESION, MAP, Record, Refusal
-from napari_mrsynth.datasets.sources import Patients
+from napari_mrsynth.datasets.sources import Patients, library_of
 from napari_mrsynth.errors import InputError, LabelError
 from napari_mrsynth.generation import (
     Anatomy,
@@ -27,7 +27,7 @@ from napari_mrsynth.generation import (
 )
 from napari_mrsynth.imaging import LabelVolume, Source
 from napari_mrsynth.io import write_volume
-from napari_mrsynth.lesions import LesionLibrary, label_set
+from napari_mrsynth.lesions import label_set
 from napari_mrsynth.progress import ended
 
 SURE = 0.05
@@ -75,7 +75,7 @@ class Workshop:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.classes = label_set(recipe.disease)
-        self.library = LesionLibrary(Path(recipe.labels), self.classes)
+        self.library = library_of(recipe)
         self.maker = LesionMaker(Bundle.open(recipe.makes), recipe.device, "fp32", batch=2)
         self.judge = LesionCheck(Bundle.open(recipe.judges), recipe.device, "fp32")
         self.source = (

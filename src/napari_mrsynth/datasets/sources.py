@@ -1,7 +1,9 @@
-"""Real patients whose anatomy goes into a data set, without their own lesions."""
+"""Real patients whose anatomy goes into a data set, without their own lesions, and the maps of these."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -13,8 +15,9 @@ import numpy as np
 from napari_mrsynth.datasets.recipe import Recipe
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.generation import Anatomy, patient_anatomy
+from napari_mrsynth.io.naming import stem_of
 from napari_mrsynth.io.patient import PatientFiles
-from napari_mrsynth.lesions import LabelSet, conform, label_set
+from napari_mrsynth.lesions import LabelSet, LesionLibrary, conform, label_set
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject, find_subjects
 
@@ -32,11 +35,14 @@ class Usable:
     known : tuple of mapping
         ``id`` and ``volumes`` (fingerprints by contrast) of each.
     skipped : tuple of (id, reason)
+    maps : tuple of str
+        Files of the lesion labels of those who can be used, below the folder of patients.
     """
 
     subjects: tuple[Subject, ...]
     known: tuple[dict[str, Any], ...]
     skipped: tuple[tuple[str, str], ...]
+    maps: tuple[str, ...] = ()
 
 
 def usable_patients(root: Path, contrast: str, classes: LabelSet, only: str = "") -> Usable:
@@ -59,7 +65,7 @@ def usable_patients(root: Path, contrast: str, classes: LabelSet, only: str = ""
         If nobody can be used, with the reasons.
     """
     subjects = [s for s in find_subjects(DataConfig(str(root))) if fnmatchcase(s.id, only or "*")]
-    used, known, skipped = [], [], []
+    used, known, skipped, maps = [], [], [], []
     for subject in subjects:
         try:
             files = _read(subject, contrast, classes)
@@ -69,13 +75,57 @@ def usable_patients(root: Path, contrast: str, classes: LabelSet, only: str = ""
         used.append(subject)
         prints = {str(volume.contrast): volume.fingerprint for volume in files.volumes}
         known.append({"id": subject.id, "volumes": prints})
+        labels = files.lesions.source.path if files.lesions is not None else None
+        if labels is not None:
+            maps.append(os.path.relpath(labels, root.expanduser()))
     if not used:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         raise InputError(
             f"No patient of {root} can give anatomy ({reasons or 'nobody is called so'}).",
             hint=f"They need {contrast} and lesion labels with {classes.described()}.",
         )
-    return Usable(tuple(used), tuple(known), tuple(skipped))
+    return Usable(tuple(used), tuple(known), tuple(skipped), tuple(maps))
+
+
+class PatientsLesions(LesionLibrary):
+    """The lesion maps of patients: of those that were chosen alone, and none of their scans.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of patients.
+    maps : sequence of str
+        Their label files below it.
+    classes : LabelSet
+
+    Raises
+    ------
+    LabelError
+        If none of them is a lesion map of this disease any more.
+    """
+
+    def __init__(self, root: Path, maps: Sequence[str], classes: LabelSet) -> None:
+        self._maps = tuple(maps)
+        super().__init__(root, classes)
+
+    def _found(self) -> dict[str, Path]:
+        """Return the files under the names that they would have in a folder of maps."""
+        below = sorted(Path(name) for name in self._maps)
+        return {str(path.with_name(stem_of(path))): self.folder / path for path in below}
+
+
+def library_of(recipe: Recipe) -> LesionLibrary:
+    """Open the lesion maps that a recipe draws from.
+
+    Raises
+    ------
+    LabelError
+        If there is no usable one.
+    """
+    classes = label_set(recipe.disease)
+    if recipe.maps:
+        return PatientsLesions(Path(recipe.data), recipe.maps, classes)
+    return LesionLibrary(Path(recipe.labels), classes)
 
 
 class Patients:

@@ -116,7 +116,8 @@ class RandomAnatomy:
         ConfigError
             If the seed is negative or no attempt is allowed.
         LabelError
-            If the labels do not fit the disease, the slice has no lesion, or no drawn brain holds it.
+            If the labels do not fit the disease, the slice has no lesion (the hint names those that have), or
+            no drawn brain holds it.
         InputError
             If no brain was drawn at all.
         """
@@ -125,12 +126,12 @@ class RandomAnatomy:
                 f"Seed {seed} and {attempts} attempts draw nothing.",
                 hint="Give a seed of 0 or more, and at least one attempt.",
             )
+        at = None if labels is None else _slice_of(labels, display_slice)
         predictor = self._loaded()
         grid = slice_grid(predictor.size, self.card.spacing_mm)
         fitted, lesion = None, None
-        if labels is not None and classes is not None:
-            at = _fullest(labels) if display_slice is None else display_slice
-            grid = slice_grid(predictor.size, self.card.spacing_mm, labels.grid, _checked(labels, at))
+        if labels is not None and classes is not None and at is not None:
+            grid = slice_grid(predictor.size, self.card.spacing_mm, labels.grid, at)
             fitted = conform(labels, classes, grid, of="the drawn slice")
             fitted = replace(fitted, array=fitted.array.astype(np.uint8))
             lesion = np.asarray(fitted.display)[0] > 0
@@ -153,11 +154,14 @@ class RandomAnatomy:
             raise _nothing(seed, attempts, refusals)
         tried = best.attempts if best.accepted else attempts
         best = replace(best, attempts=tried)
-        name = f"random{seed}"
-        anatomy = random_slice(best, self.card.spacing_mm, name=name, seed=seed, grid=grid)
+        anatomy = random_slice(best, self.card.spacing_mm, name=name_of(seed), seed=seed, grid=grid)
         record = {**anatomy.record, "refusals": dict(refusals), "bundle": self.card.id}
         record["bundle_weights_sha256"] = self.card.weights_sha256
-        return Found(replace(anatomy, record=record), tried, dict(refusals), fitted)
+        notes = anatomy.notes
+        if labels is not None and fitted is not None:
+            record["labels_slice"] = at
+            notes = (*notes, _told(labels, at, chosen=display_slice is None))
+        return Found(replace(anatomy, record=record, notes=notes), tried, dict(refusals), fitted)
 
     def _loaded(self) -> AnatomyPredictor:
         with self._loading:
@@ -176,17 +180,39 @@ def _refusal(
     return OUTSIDE if lesion is not None and bool((lesion & (brain == 0)).any()) else None
 
 
-def _fullest(labels: LabelVolume) -> int:
-    return int((np.asarray(labels.display) > 0).sum(axis=(1, 2)).argmax())
+def name_of(seed: int) -> str:
+    """Return what the brain of a seed is called."""
+    return f"random{seed}"
 
 
-def _checked(labels: LabelVolume, index: int) -> int:
-    count = labels.grid.display.shape[0]
-    if not 0 <= index < count:
+def _slice_of(labels: LabelVolume, wanted: int | None) -> int:
+    """Return the axial slice that is wanted, or the one with most lesion; refuse one without any."""
+    lesion = (np.asarray(labels.display) > 0).sum(axis=(1, 2))
+    if wanted is None:
+        return int(lesion.argmax())
+    if not 0 <= wanted < len(lesion):
         raise ConfigError(
-            f"There is no slice {index}: the labels have {count}.", hint=f"Give 0 to {count - 1}."
+            f"There is no slice {wanted}: the labels have {len(lesion)}.",
+            hint=f"Give 0 to {len(lesion) - 1}.",
         )
-    return index
+    if lesion.any() and not lesion[wanted]:
+        raise LabelError(
+            f"Slice {wanted} has no lesion; it lies in {_runs(np.flatnonzero(lesion))}.",
+            hint=f"Choose one of these; most of it is in slice {int(lesion.argmax())}.",
+        )
+    return wanted
+
+
+def _runs(numbers: NDArray[np.intp]) -> str:
+    """Return sorted whole numbers in words: ``3, 70 to 109``."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def _told(labels: LabelVolume, at: int | None, *, chosen: bool) -> str:
+    count = labels.grid.display.shape[0]
+    why = ", which has most lesion" if chosen else ""
+    return f"Slice {at} of the labels' {count} was taken{why}; 0 is the lowest."
 
 
 def _nothing(seed: int, attempts: int, refusals: Counter[str]) -> InputError:
