@@ -29,9 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _default_preferences(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests has preferences of their own; they do not count here."""
     from napari_mrsynth.gui import presenter
+    from napari_mrsynth.gui.lesions import presenter as lesions
     from napari_mrsynth.gui.preferences import Preferences
+    from napari_mrsynth.gui.structure import presenter as structure
 
-    monkeypatch.setattr(presenter, "preferences", Preferences)
+    for module in (presenter, lesions, structure):
+        monkeypatch.setattr(module, "preferences", Preferences)
 
 
 @pytest.fixture

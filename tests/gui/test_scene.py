@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from napari.layers import Image
+from numpy.typing import NDArray
 
 from napari_mrsynth.gui import marking, scene
 from napari_mrsynth.gui.layer_data import layer_tuple
-from phantoms import phantom
+from napari_mrsynth.gui.preferences import Preferences
+from napari_mrsynth.imaging import Grid, Volume
+from phantoms import affine_of, phantom, points_of
+
+STARTED = ("towards", "down", "right")
+"""How napari starts its camera."""
+AROUND = tuple(product(("towards", "away"), ("up", "down"), ("left", "right")))
+SIDES_MM = {
+    "R": (24, 0, 0),
+    "L": (-24, 0, 0),
+    "A": (0, 24, 0),
+    "P": (0, -24, 0),
+    "S": (0, 0, 24),
+    "I": (0, 0, -24),
+}
 
 
 @pytest.fixture
@@ -20,8 +37,17 @@ def shown(viewer):
 
 def letters(viewer) -> tuple[str, str]:
     scene.letter_sides(viewer)
-    overlays = viewer.canvas.overlays
-    return overlays["mrsynth_left"].text, overlays["mrsynth_right"].text
+    written = letters_shown(viewer)
+    return written["left"], written["right"]
+
+
+def letters_shown(viewer) -> dict[str, str]:
+    """What is written at each edge now."""
+    overlays = {
+        edge: viewer.canvas.overlays[f"mrsynth_{edge}"] for edge in ("top", "left", "right", "bottom")
+    }
+    assert all(overlay.visible == bool(overlay.text) for overlay in overlays.values())
+    return {edge: overlay.text for edge, overlay in overlays.items()}
 
 
 @pytest.mark.parametrize(
@@ -51,9 +77,108 @@ def test_letters_say_which_side_is_which(shown, plane, side, expected):
     assert letters(shown) == expected
 
 
-def test_there_are_no_letters_where_the_camera_is_not_anatomical(shown):
-    assert scene.side_of(shown) is None
-    assert letters(shown) == ("", "")
+@pytest.mark.parametrize(
+    ("plane", "upright"),
+    [(scene.Plane.AXIAL, "ALRP"), (scene.Plane.CORONAL, "SLRI"), (scene.Plane.SAGITTAL, "SPAI")],
+)
+@pytest.mark.parametrize("orientation", AROUND)
+def test_every_orientation_has_its_letters(shown, plane, upright, orientation):
+    _, vertical, horizontal = orientation
+    scene.look_at(shown, plane)
+    scene.letter_sides(shown)
+    shown.scene.camera.orientation = orientation
+    top, left, right, bottom = upright
+    if vertical == "down":
+        top, bottom = bottom, top
+    if horizontal == "left":
+        left, right = right, left
+    assert letters_shown(shown) == {"top": top, "left": left, "right": right, "bottom": bottom}
+    assert (scene.side_of(shown) is None) == (vertical == "down")
+    assert scene.runs_left(shown) == (horizontal == "left")
+
+
+def test_the_letters_follow_the_view_with_no_dock_to_tell_them(shown):
+    scene.letter_sides(shown)
+    shown.dims.order = (2, 1, 0)  # a sagittal plane lying on its side, as napari's own buttons make it
+    assert letters_shown(shown) == {"top": "P", "left": "I", "right": "S", "bottom": "A"}
+    shown.dims.ndisplay = 3
+    assert not any(letters_shown(shown).values())
+    shown.dims.ndisplay = 2
+    shown.layers.clear()
+    assert not any(letters_shown(shown).values())
+    scene.remove_writing(shown)
+    shown.scene.camera.orientation = AROUND[0]
+    assert "mrsynth_left" not in shown.canvas.overlays
+
+
+def test_there_are_no_letters_where_nothing_says_what_the_axes_are(viewer, shown):
+    scene.letter_sides(viewer)
+    shown.layers.clear()
+    shown.add_layer(Image(np.zeros((4, 5, 6)), scale=(3, 3, 3)))
+    assert shown.dims.ndim == 3
+    assert not any(letters_shown(shown).values())
+    data, attributes, _ = layer_tuple(phantom((6, 7, 8)))
+    shown.add_layer(Image(data, **attributes))
+    assert letters_shown(shown) == {"top": "P", "left": "L", "right": "R", "bottom": "A"}
+
+
+@pytest.mark.parametrize("side", ["radiological", "neurological"])
+def test_a_camera_as_napari_starts_it_is_stood_upright(shown, side):
+    assert tuple(map(str, shown.scene.camera.orientation)) == STARTED
+    scene.stand_upright(shown, side)
+    assert scene.side_of(shown) == side
+
+
+@pytest.mark.parametrize("orientation", [each for each in AROUND if each != STARTED])
+def test_a_camera_that_somebody_turned_stays_as_it_is(shown, orientation):
+    shown.scene.camera.orientation = orientation
+    scene.stand_upright(shown, "radiological")
+    assert tuple(map(str, shown.scene.camera.orientation)) == orientation
+
+
+def test_a_camera_stays_as_it_is_where_the_user_wants_that_or_the_axes_are_not_known(viewer, shown):
+    scene.stand_upright(shown, Preferences(convention="unchanged").side)
+    assert tuple(map(str, shown.scene.camera.orientation)) == STARTED
+    shown.layers.clear()
+    shown.add_layer(Image(np.zeros((4, 5, 6))))
+    scene.stand_upright(shown, "radiological")
+    assert tuple(map(str, shown.scene.camera.orientation)) == STARTED
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("plane", scene.Plane)
+def test_what_lies_towards_a_side_is_drawn_at_the_edge_with_its_letter(window, plane):
+    """A marker moved towards each side of the patient moves to its letter, though the grid runs otherwise."""
+    shape = (27, 31, 29)
+    grid = Grid(shape, affine_of(shape, (2, 2, 2), codes="PSL"))
+    scene.letter_sides(window)
+    layer = None
+    for side, point_mm in SIDES_MM.items():
+        away = np.abs(points_of(grid) - point_mm).max(axis=-1)
+        data, attributes, _ = layer_tuple(Volume((away < 5).astype(np.float32), grid, "marker"))
+        if layer is None:
+            layer = Image(data, **{**attributes, "colormap": "green", "contrast_limits": (0, 1)})
+            window.add_layer(layer)
+            scene.look_at(window, plane)
+        layer.data = data
+        for _, vertical, horizontal in AROUND[: len(AROUND) // 2]:
+            window.scene.camera.orientation = ("towards", vertical, horizontal)
+            edge = _edge_of_marker(window.screenshot(canvas_only=True, flash=False))
+            written = letters_shown(window)
+            assert len(set(written.values())) == 4
+            assert side not in written.values() if edge is None else written[edge] == side
+
+
+def _edge_of_marker(picture: NDArray[np.uint8]) -> str | None:
+    """Which edge of the canvas a green marker is drawn towards; None where none is drawn."""
+    red, green = picture[..., 0].astype(int), picture[..., 1].astype(int)
+    places = np.argwhere(green > red + 60)
+    if not len(places):
+        return None
+    down, across = places.mean(axis=0) - (np.array(picture.shape[:2]) - 1) / 2
+    if abs(down) > abs(across):
+        return "bottom" if down > 0 else "top"
+    return "right" if across > 0 else "left"
 
 
 def test_up_is_up_in_both_conventions(shown):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_mrsynth.gui.scene import Side
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,12 @@ class Preferences:
     default_contrast: str = ""
     live_preview: bool = True
     convention: str = "radiological"
+
+    @property
+    def side(self) -> Side | None:
+        """The convention to show a patient in; None to leave the camera as it is."""
+        sides: dict[str, Side] = {"radiological": "radiological", "neurological": "neurological"}
+        return sides.get(self.convention)
 
 
 def preferences() -> Preferences:

@@ -199,9 +199,9 @@ class Presenter:
         study, dock = self.session.study, self._dock
         self.finish_layers()
         self._live.rest()
-        if study is not None and not self._viewer.layers and self._preferences.convention != "unchanged":
-            radiological = self._preferences.convention == "radiological"
-            scene.show_side(self._viewer, "radiological" if radiological else "neurological")
+        side = self._preferences.side
+        if study is not None and not self._viewer.layers and side is not None:
+            scene.show_side(self._viewer, side)
         arriving = self._arriving(study, self.session.patient)
         self._arrival.begin(arriving, at_once=not self.session.asynchronous)
         dock.patient.setText("Synthesis" if study is None else study.name)

@@ -162,6 +162,19 @@ def test_each_way_shows_the_voxels_it_should(dock, viewer, truth):
     assert not view.colorbar.visible
 
 
+def test_the_truth_is_on_the_left_of_the_screen_also_where_the_view_is_upside_down(dock, viewer, truth):
+    dock.run.run.click()
+    dock.ways.buttons[Way.SWIPE].click()
+    real = truth.grid.as_display(dock.presenter.looked[0].comparison.pair.truth)
+    plane = (dock.presenter.stage.place.sliced()[1], slice(None), slice(None))
+    width = real.shape[2]
+    for horizontal, half in (("left", slice(width // 2, None)), ("right", slice(width // 2))):
+        viewer.scene.camera.orientation = ("towards", "down", horizontal)
+        shown = np.asarray(view_of(dock).data[plane])
+        np.testing.assert_allclose(shown[:, half], real[plane][:, half], rtol=1e-6)
+        assert not np.allclose(shown, real[plane])
+
+
 def test_limits_set_on_the_grey_view_come_back_after_the_difference(dock):
     dock.run.run.click()
     view_of(dock).contrast_limits = (10, 200)

@@ -14,7 +14,9 @@ from napari_mrsynth.bundles import BundleStore
 from napari_mrsynth.generation import RandomAnatomy, anatomy_bundle
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.layer_data import layer_tuple
+from napari_mrsynth.gui.preferences import Preferences
 from napari_mrsynth.gui.questions import Placement
+from napari_mrsynth.gui.structure import presenter
 from napari_mrsynth.gui.structure.dock import StructureDock
 from napari_mrsynth.gui.structure.layers import slab_of
 from napari_mrsynth.gui.structure.session import StructureSession
@@ -221,6 +223,34 @@ def test_the_canvas_says_which_side_is_which(make, viewer, scan):
     assert (left.text, right.text) == ("R", "L")
     scene.show_side(viewer, "neurological")
     assert (left.text, right.text) == ("L", "R")
+
+
+@pytest.mark.parametrize("opened", ["before the dock", "after the dock"])
+def test_a_scan_that_napari_opened_is_stood_upright_and_lettered(make, viewer, scan, opened):
+    dock = make(*[scan] * (opened == "before the dock"))
+    if opened == "after the dock":
+        assert scene.side_of(viewer) is None
+        data, attributes, _ = layer_tuple(scan)
+        viewer.add_image(data, **attributes)
+    assert dock.session.volume is not None
+    assert scene.side_of(viewer) == "radiological"
+    written = [viewer.canvas.overlays[f"mrsynth_{edge}"].text for edge in ("top", "left", "right", "bottom")]
+    assert written == ["A", "R", "L", "P"]
+
+
+def test_a_view_that_was_turned_stays_as_it_is(make, viewer, scan):
+    viewer.scene.camera.orientation = ("away", "down", "left")
+    make(scan)
+    assert tuple(map(str, viewer.scene.camera.orientation)) == ("away", "down", "left")
+    assert viewer.canvas.overlays["mrsynth_left"].text == "R"
+    assert viewer.canvas.overlays["mrsynth_top"].text == "P"
+
+
+@pytest.mark.parametrize(("convention", "side"), [("neurological", "neurological"), ("unchanged", None)])
+def test_the_side_is_the_preferred_one(make, viewer, scan, monkeypatch, convention, side):
+    monkeypatch.setattr(presenter, "preferences", lambda: Preferences(convention=convention))
+    make(scan)
+    assert scene.side_of(viewer) == side
 
 
 def test_removing_the_scans_layer_empties_the_dock(make, viewer, scan):

@@ -184,7 +184,7 @@ class Stage:
         if view is None or mixed is None or not self.is_on:
             return
         vertical, horizontal = self.place.plane()
-        leftwards = scene.side_of(self.viewer) == "radiological"
+        leftwards = scene.runs_left(self.viewer)
         if self._way is Way.SIDE:
             self._set_beside(view, horizontal, leftwards)
             return

@@ -14,6 +14,7 @@ from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.incoming import image_from_layer
 from napari_mrsynth.gui.layer_data import image_of
+from napari_mrsynth.gui.preferences import preferences
 from napari_mrsynth.gui.structure.layers import StructureLayers
 from napari_mrsynth.gui.structure.session import Plane, StructureSession
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
@@ -123,6 +124,8 @@ class StructurePresenter:
         self._scan = self._viewer.layers[name] if name else None
         self._lesions = None
         self.layers.drop_previews()
+        if isinstance(image, Volume) and self.session.volume is None:
+            scene.stand_upright(self._viewer, preferences().side)
         self.session.choose(image if isinstance(image, Volume) else None)
 
     def _choose_lesions(self, name: str) -> None:
@@ -205,8 +208,6 @@ class StructurePresenter:
         axial = scene.plane_of(self._viewer) in (scene.Plane.AXIAL, None)
         live = "Live preview of the displayed slice"
         self._dock.run.live.setText(live if axial else "Live preview (in the axial view)")
-        if self.session.volume is not None:
-            scene.letter_sides(self._viewer)
         if self._following:
             self._soon.start()
 
