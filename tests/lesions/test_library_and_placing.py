@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lesions.conftest import blob
 from napari_mrsynth.errors import ConfigError, LabelError, MrsynthError
-from napari_mrsynth.imaging import Grid, LabelVolume
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume
 from napari_mrsynth.io import read_image
 from napari_mrsynth.lesions import LesionLibrary, LesionShape, Placement, label_set, place, random_lesion
 from phantoms import affine_of, save
@@ -169,6 +169,42 @@ def test_other_seeds_draw_other_lesions(opened, grid, brain):
     drawn = [random_lesion(opened, grid, brain, seed) for seed in range(8)]
     assert len({each.shape.name for each in drawn}) > 1
     assert len({each.placement.centre_mm for each in drawn}) == 8
+
+
+@pytest.fixture
+def slice_of(grid, brain):
+    """One axial slice of the grid and its brain, and the height of it in mm."""
+    index = 34  # along the third axis, that of the slices
+    matrix = grid.affine.matrix.copy()
+    matrix[:3, 3] = grid.affine.apply((0, 0, index))
+    flat = Grid((*grid.shape[:2], 1), Affine(matrix))
+    return flat, brain[..., index : index + 1], float(matrix[2, 3])
+
+
+def test_on_a_single_slice_a_lesion_is_what_the_slice_cuts(shape, grid, slice_of):
+    flat, brain, height = slice_of
+    where = Placement((6.0, 4.0, height), 1.1, (10, -20, 35))
+    cut = place(shape, where, flat, brain)
+    whole = place(shape, where, grid)
+    assert cut.lost == 0
+    assert cut.outside(brain) == 0
+    np.testing.assert_array_equal(
+        cut.stamped(np.zeros(flat.shape, np.uint8))[..., 0],
+        whole.stamped(np.zeros(grid.shape, np.uint8))[..., 34],
+    )
+    with pytest.raises(LabelError, match="outside the brain"):
+        place(shape, Placement((70.0, 4.0, height)), flat, brain)
+    with pytest.raises(LabelError, match="does not reach the only slice"):
+        place(shape, Placement((6.0, 4.0, height + 40)), flat, brain)
+
+
+def test_a_random_lesion_on_a_single_slice_is_as_large_as_the_slice_allows(opened, slice_of):
+    flat, brain, _ = slice_of
+    drawn = [random_lesion(opened, flat, brain, seed) for seed in range(6)]
+    assert all(lesion.placed.outside(brain) == 0 for lesion in drawn)
+    areas_mm2 = [lesion.placed.voxels * flat.spacing[0] * flat.spacing[1] for lesion in drawn]
+    assert min(areas_mm2) > 40
+    assert max(areas_mm2) > 200
 
 
 def test_where_nothing_fits_the_reason_is_said(opened, grid, brain):

@@ -128,13 +128,19 @@ def _drawn_placement(
 
 
 def _depths(grid: Grid, brain: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return, for a lattice of brain voxels, the depth below the surface in mm and the place in RAS mm."""
+    """Return, for a lattice of brain voxels, the depth below the surface in mm and the place in RAS mm.
+
+    A brain of one slice has no surface above and below: its depth is that within the slice.
+    """
     from scipy import ndimage
 
     steps = [max(1, round(COARSE_MM / size)) for size in grid.spacing]
     coarse = brain[tuple(slice(None, None, step) for step in steps)]
     sampling = [step * size for step, size in zip(steps, grid.spacing, strict=True)]
-    depth = ndimage.distance_transform_edt(np.pad(coarse, 1), sampling=sampling)[1:-1, 1:-1, 1:-1]
+    edges = [0 if n == 1 else 1 for n in grid.shape]
+    padded = np.pad(coarse, [(edge, edge) for edge in edges])
+    inner = tuple(slice(edge, edge + n) for edge, n in zip(edges, coarse.shape, strict=True))
+    depth = ndimage.distance_transform_edt(padded, sampling=sampling)[inner]
     inside = np.argwhere(coarse)
     if not inside.size:  # a brain thinner than the lattice
         inside = np.argwhere(brain)[:1] // steps

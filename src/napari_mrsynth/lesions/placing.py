@@ -86,7 +86,8 @@ class PlacedLesion:
     array : ndarray, shape of `box`
         Class numbers, 0 where there is no lesion.
     lost : int
-        Voxels that would lie outside the field of view.
+        Voxels that would lie outside the field of view. A grid of one slice has no above and below to lose
+        anything in: only what the slice cuts counts.
     """
 
     name: str
@@ -126,16 +127,23 @@ def lay(shape: LesionShape, placement: Placement, grid: Grid) -> PlacedLesion:
     Raises
     ------
     LabelError
-        If nothing of it would be left.
+        If nothing of it would be left, or it does not reach the only slice of a grid.
     """
     moved = Affine(placement.matrix(shape.centre_mm) @ shape.labels.grid.affine.matrix)
     image = replace(shape.labels, grid=Grid(shape.labels.grid.shape, moved))
     first, last = _reach(image.grid, grid)
+    thin = np.equal(grid.shape, 1)
+    first[thin] = last[thin] = 0
     whole = resample(image, _part(grid, first, last)).array
     start = np.clip(-first, 0, whole.shape)
     stop = np.clip(np.asarray(grid.shape) - first, start, whole.shape)
     kept = np.ascontiguousarray(whole[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
     voxels = int(np.count_nonzero(whole))
+    if not voxels and thin.any():
+        raise LabelError(
+            f"“{shape.name}” does not reach the only slice that there is.",
+            hint="Put it onto the slice by a click, or make it larger.",
+        )
     if not voxels:
         raise LabelError(
             f"Nothing of “{shape.name}” is left at {placement.scale:g} times its size.",

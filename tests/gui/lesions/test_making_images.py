@@ -285,3 +285,90 @@ def test_two_patients_on_equal_grids_are_never_mixed(qtbot, viewer, store, tmp_p
     }
     dock.make.save.click()
     assert {file.name.split("_")[0] for file in (tmp_path / "out").iterdir()} == {"sub-p2"}
+
+
+def test_the_dice_is_shown_only_beside_the_labels_it_was_counted_on(painting):
+    dock = painting
+    dock.make.make.click()
+    assert dock.make.dice.text()
+    painted = dock.presenter.layers.painted
+    dock.presenter.layers.erase_all()
+    dock.presenter._measure()
+    assert not dock.make.dice.text()
+    painted.undo()
+    dock.presenter._measure()
+    assert dock.make.dice.text()
+    dock.paint.disease_chosen.emit("ms")
+    assert not dock.make.dice.text()
+
+
+def test_a_refusal_goes_away_once_what_is_painted_has_changed(make):
+    dock = make()
+    dock.paint.scan_chosen.emit("T1w")
+    dock.paint.begin.click()
+    dock.presenter._measure()
+    dock.make.make.click()
+    assert dock.session.status.message == "Nothing has been painted yet."
+    dock.presenter._measure()
+    assert dock.session.status.state is State.FAILED  # nothing was put right
+    dock.presenter.layers.painted.data_setitem(
+        (np.array([16]), np.array([22]), np.array([18])), np.array([2])
+    )
+    dock.presenter._measure()
+    assert dock.session.status.state is State.READY
+
+
+def test_what_was_made_is_never_covered_by_a_scan_or_a_refused_lesion(painting, viewer):
+    data, attributes, _ = layer_tuple(phantom(SHAPE, AFFINE, "T2w"), name="opened later")
+    viewer.add_image(data, **attributes)
+    painting.make.make.click()
+    shown = viewer.layers["T1w (synthetic)"]
+    assert shown.visible
+    above = viewer.layers[viewer.layers.index(shown) + 1 :]
+    assert viewer.layers["opened later"] in above
+    assert not [
+        layer.name for layer in above if layer.visible and layer is not painting.presenter.layers.painted
+    ]
+
+
+def test_random_anatomy_lies_under_the_labels_says_its_seed_and_takes_stamps(
+    make, viewer, monkeypatch, tmp_path
+):
+    from generation.test_into_and_random import Drawing
+    from lesions.conftest import blob
+    from napari_mrsynth.generation import RandomAnatomy
+    from napari_mrsynth.imaging import Grid, LabelVolume
+    from phantoms import save
+
+    drawing = Drawing()
+    monkeypatch.setattr(RandomAnatomy, "_loaded", lambda self: drawing)
+    dock = make()
+    dock.paint.scan_chosen.emit("T1w")
+    dock.paint.begin.click()
+    folder = tmp_path / "shapes"
+    folder.mkdir()
+    place = Grid((40, 40, 40), affine_of((40, 40, 40), (1, 1, 1), centre_mm=(90, 80, 70)))
+    shape = LabelVolume(blob((90, 80, 70), 9, (2, 4), place), place, "one")
+    save(shape, folder / "one_seg.nii.gz")
+    dock.session.open_library(folder)
+    dock.session.take("one_seg")
+    dock.session.move(centre_mm=(90.0, 80.0, 70.0))  # far from where the next brain lies
+    dock.make.seed.setValue(8)
+    dock.make.draw.click()
+    drawn = viewer.layers["random anatomy, seed 8 (T1w, synthetic)"]
+    assert viewer.layers.index(drawn) < viewer.layers.index(viewer.layers["painted tumour"])
+    dock.paint.begin.click()
+    assert dock.session.ghost.refusal is None, dock.session.ghost.refusal
+    dock.run.run.click()
+    stamped = dock.presenter.layers.painted.data
+    assert stamped.shape[0] == 1
+    assert set(np.unique(stamped)) == {0, 2, 4}
+    dock.session.draw(5, single=True)
+    assert dock.session.ghost.refusal is None
+    assert "seed 5" in dock.session.status.message
+    dock.make.make.click()
+    assert dock.session.status.state is State.DONE, dock.session.status
+    made = viewer.layers["T1w (synthetic)"]
+    above = viewer.layers[viewer.layers.index(made) + 1 :]
+    assert made.visible
+    assert not any(layer.visible for layer in above if layer.name.startswith(("random", "lesion to stamp")))

@@ -129,11 +129,17 @@ class ImageLayers:
         return self._add(data, **attributes)
 
     def _only(self, layers: Mapping[str, Layer], front: str | None) -> None:
-        """Show one layer of several: `front`, else the first."""
+        """Show one layer of several: `front`, else the first; scans that would cover it are hidden."""
         chosen = front if front in layers else next(iter(layers), None)
         for name, layer in layers.items():
             if self._alive(layer):
                 layer.visible = name == chosen
+        shown = layers.get(chosen) if chosen is not None else None
+        if shown is None or not self._alive(shown):
+            return
+        for above in self.viewer.layers[self.viewer.layers.index(shown) + 1 :]:
+            if above not in layers.values() and _covers(above):
+                above.visible = False
 
     def _hide_results(self) -> None:
         for layer in self._results.values():
@@ -142,14 +148,8 @@ class ImageLayers:
 
     def _add(self, data: Any, **attributes: Any) -> Image:
         """Add a layer under the labels, without taking the selection."""
-        selected = set(self.viewer.layers.selection)
         layer = Image(data, **attributes)
-        under = next(
-            (place for place, each in enumerate(self.viewer.layers) if not isinstance(each, Image)),
-            len(self.viewer.layers),
-        )
-        self.viewer.layers.insert(under, layer)
-        self.viewer.layers.selection = selected
+        insert_under_labels(self.viewer, layer)
         return layer
 
     def _alive(self, layer: Layer | None) -> bool:
@@ -159,3 +159,19 @@ class ImageLayers:
         if layer in self.viewer.layers:
             with garbage.left_for_later():
                 self.viewer.layers.remove(layer)
+
+
+def insert_under_labels(viewer: ViewerModel, layer: Layer) -> None:
+    """Add a layer below the first one that is no image, and leave the selection as it is."""
+    selected = set(viewer.layers.selection)
+    under = next(
+        (place for place, each in enumerate(viewer.layers) if not isinstance(each, Image)),
+        len(viewer.layers),
+    )
+    viewer.layers.insert(under, layer)
+    viewer.layers.selection = selected
+
+
+def _covers(layer: Layer) -> bool:
+    """Whether nothing can be seen through a layer."""
+    return isinstance(layer, Image) and layer.visible and layer.opacity == 1 and layer.blending != "additive"

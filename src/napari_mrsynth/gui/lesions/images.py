@@ -37,12 +37,19 @@ class Made:
     Attributes
     ----------
     generated : Generated
+    labels : LabelVolume
+        What was painted then, on the scan's grid.
     into : mapping of str to Volume
         Real scans with the lesion painted in; empty where that was not asked for.
     """
 
     generated: Generated
+    labels: LabelVolume
     into: Mapping[str, Volume] = field(default_factory=dict)
+
+    def shows(self, labels: LabelVolume) -> bool:
+        """Whether it was made of what is painted now."""
+        return labels.grid.same_as(self.labels.grid) and np.array_equal(labels.array, self.labels.array)
 
 
 class LesionImages:
@@ -173,6 +180,7 @@ class LesionImages:
         def draw() -> tuple[Anatomy, Volume, str]:
             found = drawer.draw(seed)
             scan = maker.healthy(found.anatomy, contrast)
+            scan = replace(scan, name=f"random anatomy, seed {seed} ({contrast}, synthetic)")
             drawn = f"{found.attempts} drawn" if found.attempts > 1 else "the first one drawn"
             return found.anatomy, scan, " ".join((f"Seed {seed}, {drawn}.", *found.anatomy.notes))
 
@@ -272,7 +280,7 @@ class LesionImages:
                     inside[name] = paint_into(
                         real, generated.outputs[name], painted.labels, anatomy.brain, own_lesions=own
                     )
-            return Made(generated, inside)
+            return Made(generated, kept, inside)
 
         def step_taken(step: Any) -> None:
             planes = getattr(step, "planes", None)
@@ -373,11 +381,7 @@ def _done(made: Made) -> Status:
         f"Made {', '.join(generated.outputs)} in {format_seconds(generated.seconds)} on {generated.device}."
     )
     check = generated.check
-    overall = (
-        ""
-        if check is None or check.overall is None
-        else f" The segmenter finds it: Dice {check.overall:.2f}."
-    )
+    overall = "" if check is None or check.overall is None else f" Dice {check.overall:.2f} by the segmenter."
     dice = dice_in_words(made)
     hints = (f"Dice: {dice}." if dice else "", *generated.warnings)
     return Status(State.DONE, what + overall, " ".join(hint for hint in hints if hint))

@@ -87,6 +87,7 @@ class ImagesPresenter:
         listen(self._show_drawn, images.drawn)
         listen(self._look, session.choice_changed)
         listen(self._follow_stroke, self._painter.touched)
+        listen(self._settle_dice, self._painter.painted)
         dims, layers = self._viewer.dims.events, self._viewer.layers.events
         listen(self._begin, dims.point, dims.order, dims.ndisplay)
         listen(self._show, layers.inserted, layers.removed)
@@ -136,7 +137,12 @@ class ImagesPresenter:
         self.images.make(labels, self._shown(), healthy=self._panel.twin.isChecked(), into=into)
 
     def _save(self) -> None:
-        folder = self._questions.folder("Save the made images into a folder")
+        made = self.images.result
+        if made is None:
+            return
+        folder = self._questions.folder(
+            f"Save the images made of {made.generated.anatomy.name} into a folder"
+        )
         if folder is None:
             return
         existing = self.images.existing(folder)
@@ -196,6 +202,7 @@ class ImagesPresenter:
     def _look(self) -> None:
         self._forget_own_of_others()
         self.images.look_for_models()
+        self._settle_dice()
         self._show()
 
     def _show(self, event: object = None) -> None:
@@ -234,7 +241,15 @@ class ImagesPresenter:
         layer = self._painter.layers.painted
         if layer is not None:
             layer.contour = OUTLINE
+        self._painter.layers.show_ghost(None, self.images.session.classes, fits=False)
         self._panel.show_dice(dice_in_words(made))
+
+    def _settle_dice(self, labels: LabelVolume | None = None) -> None:
+        """Take the segmenter's answer away once it is about other labels than those that are painted."""
+        made = self.images.result
+        labels = labels or self._painter.layers.painted_labels()
+        shown = made is not None and labels is not None and made.shows(labels)
+        self._panel.show_dice(dice_in_words(made) if made is not None and shown else "")
 
     def _show_drawn(self, scan: Volume) -> None:
         self._painter.adopt(scan, self.images.brain_of(scan))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
@@ -15,9 +16,11 @@ from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.layer_data import image_of, layer_tuple
+from napari_mrsynth.gui.lesions.image_layers import insert_under_labels
 from napari_mrsynth.gui.lesions.layers import LesionLayers
 from napari_mrsynth.gui.lesions.session import LesionSession
 from napari_mrsynth.gui.lesions.situation import Ghost, Measured
+from napari_mrsynth.gui.preferences import preferences
 from napari_mrsynth.imaging.study import BrainMask
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import State, Status
@@ -140,15 +143,19 @@ class LesionPresenter:
         self._scan = self._viewer.layers[name] if name else None
         self._stop_painting()
         scan = image if isinstance(image, Volume) else None
+        if scan is not None and self.session.volume is None:
+            scene.stand_upright(self._viewer, preferences().side)
         self.session.choose(scan, self.brain_of(scan) if scan is not None else None)
 
     def adopt(self, scan: Volume, brain: BrainMask | None) -> None:
         """Show a scan whose brain is known, and paint into it from now on."""
-        data, attributes, _ = layer_tuple(scan)
+        data, attributes, _ = layer_tuple(scan, name=scan.name)
         for layer in self.layers.scans:
             layer.visible = False
-        self._scan = self._viewer.add_image(data, **attributes)
-        self._viewer.reset_view()
+        self._scan = Image(data, **attributes)
+        insert_under_labels(self._viewer, self._scan)
+        scene.stand_upright(self._viewer, preferences().side)
+        self._viewer.reset_view(layers=[self._scan])
         self._stop_painting()
         self.session.choose(scan, brain)
 

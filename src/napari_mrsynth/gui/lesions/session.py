@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError, LabelError, MrsynthError
 from napari_mrsynth.gui.lesions.situation import Ghost, LesionSituation, Measured
+from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.study import BrainMask
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.lesions import (
@@ -27,6 +28,7 @@ from napari_mrsynth.lesions import (
     random_lesion,
     require_placed_inside,
 )
+from napari_mrsynth.lesions.placing import Triple
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import State, Status
 from napari_mrsynth.session.job import Failed, Ok, Outcome
@@ -130,7 +132,7 @@ class LesionSession(LesionSituation):
             self.lesion, self.part = found.shape, None
             self.placement = found.placement
             self.choice_changed.emit()
-            self._set_ghost(Ghost(found.placed))
+            self._set_ghost(Ghost(replace(found.placed, name=f"{found.placed.name}, seed {seed}")))
 
         self.start(f"Drawing a lesion with seed {seed} …", lambda: simply(draw), drawn)
 
@@ -179,8 +181,12 @@ class LesionSession(LesionSituation):
             return Measured(volumes, voxel_ml * outside)
 
         def ended(outcome: Outcome[Measured]) -> None:
-            if isinstance(outcome, Ok):
-                self.measured.emit(outcome.value)
+            if not isinstance(outcome, Ok):
+                return
+            before, self._measured = self._measured, outcome.value
+            self.measured.emit(outcome.value)
+            if self.status.state is State.FAILED and outcome.value != before and not self.busy:
+                self._settle()
 
         self._measuring.preview(lambda: simply(measure), ended)
 
@@ -226,6 +232,9 @@ class LesionSession(LesionSituation):
 
     def _set_brain(self, brain: BrainMask) -> None:
         self.brain = brain
+        volume, _ = self._require_brain("place a lesion")
+        if self.placement is not None and not _lies_in(self.placement, brain, volume.grid):
+            self.placement = replace(self.placement, centre_mm=_middle_of(brain, volume.grid))
         self.choice_changed.emit()
         self._settle()
         self._place()
@@ -234,11 +243,7 @@ class LesionSession(LesionSituation):
         self.lesion, self.part = lesion, None
         if self.placement is None:
             volume, brain = self._require_brain("place a lesion")
-            x, y, z = (
-                float(v)
-                for v in volume.grid.affine.apply(np.argwhere(brain.array[::4, ::4, ::4]) * 4).mean(0)
-            )
-            self.placement = Placement((x, y, z))
+            self.placement = Placement(_middle_of(brain, volume.grid))
         self.choice_changed.emit()
         self._settle()
         self._place()
@@ -274,6 +279,19 @@ class LesionSession(LesionSituation):
         self._runner.forget_preview()
         self.ghost = None
         self.ghost_changed.emit(None)
+
+
+def _middle_of(brain: BrainMask, grid: Grid) -> Triple:
+    """Return the brain's centre of mass, RAS mm."""
+    x, y, z = (float(v) for v in grid.affine.apply(np.argwhere(brain.array[::4, ::4, ::4]) * 4).mean(0))
+    return x, y, z
+
+
+def _lies_in(placement: Placement, brain: BrainMask, grid: Grid) -> bool:
+    """Whether a placement's centre is a voxel of the brain: another patient's may lie elsewhere."""
+    index = np.rint(grid.affine.unapply(placement.centre_mm)).astype(int)
+    within = bool(np.all((index >= 0) & (index < brain.array.shape)))
+    return within and bool(brain.array[tuple(index)])
 
 
 def _split(shape: LesionShape) -> LesionShape:

@@ -83,6 +83,7 @@ class LesionSituation:
         self.part: int | None = None
         self.placement: Placement | None = None
         self.ghost: Ghost | None = None
+        self._measured: Measured | None = None
         self.status = _EMPTY
         self.executor = executor = executor or ImmediateExecutor()
         self._runner = Runner(executor, self.say)
@@ -139,7 +140,8 @@ class LesionSituation:
             refusal = self.ghost.refusal
             self.say(Status(State.BLOCKED, refusal.message, refusal.hint))
         elif self.ghost is not None and self.shape is not None:
-            size = f"{self.ghost.placed.voxels * np.prod(self.volume.grid.spacing) / 1000:.1f} ml"
+            millilitres = self.ghost.placed.voxels * float(np.prod(self.volume.grid.spacing)) / 1000
+            size = f"{millilitres:.1f} ml" if millilitres >= 1 else f"{millilitres:.2f} ml"
             self.say(Status(State.READY, f"“{self.ghost.placed.name}” ({size}) fits.", "Press Stamp lesion."))
         else:
             self.say(Status(State.READY, "Ready to paint.", f"Brain: {self.brain.how}."))

@@ -49,6 +49,7 @@ class StampPanel(QWidget):
         self.scale.setRange(0.3, 2.0)
         self.scale.setDecimals(2)
         self.scale.setSingleStep(0.05)
+        self.scale.setValue(1.0)
         self.scale.setToolTip("Size, 1 for the lesion's own")
         self.turns = [_angle(f"Turn about the {axis} axis, in degrees") for axis in ("R", "A", "S")]
         self.mirrors = [QCheckBox(text) for text in ("left-right", "front-back", "top-bottom")]
@@ -63,6 +64,7 @@ class StampPanel(QWidget):
         self.single = QCheckBox("single lesion")
         self.single.setChecked(True)
         self.single.setToolTip("Draw one separate lesion, not all lesions of a patient together")
+        self.choice = QWidget()
         self.transform = QWidget()
         self._listed: LesionShape | None = None
         self._lay_out()
@@ -78,9 +80,11 @@ class StampPanel(QWidget):
             for name in names:
                 self.shape.addItem(name, name)
         self.shape.setCurrentIndex(max(self.shape.findData(chosen), 0))
+        self.choice.setVisible(bool(folder))
 
     def show_parts(self, lesion: LesionShape | None, part: int | None) -> None:
-        """Show the separate lesions of the chosen map."""
+        """Show the separate lesions of the chosen map; without one there is nothing to move."""
+        self.transform.setVisible(lesion is not None)
         if lesion is not self._listed:
             self._list_parts(lesion)
         self.part.setCurrentIndex(max(self.part.findData(ALL if part is None else part), 0))
@@ -145,14 +149,15 @@ class StampPanel(QWidget):
         first = QHBoxLayout()
         first.addWidget(self.open)
         first.addWidget(self.folder, 1)
-        choice = QFormLayout()
+        choice = QFormLayout(self.choice)
         choice.setContentsMargins(0, 0, 0, 0)
-        choice.addRow("Lesion", self.shape)
-        choice.addRow("Part", self.part)
         second = QHBoxLayout()
         second.addWidget(self.random, 1)
         second.addWidget(self.seed)
         second.addWidget(self.single)
+        choice.addRow(second)
+        choice.addRow("Lesion", self.shape)
+        choice.addRow("Part", self.part)
         form = QFormLayout(self.transform)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Size", self.scale)
@@ -167,9 +172,10 @@ class StampPanel(QWidget):
         whole.setSpacing(6)
         whole.addWidget(heading("Stamp a lesion"))
         whole.addLayout(first)
-        whole.addLayout(second)
-        whole.addLayout(choice)
+        whole.addWidget(self.choice)
         whole.addWidget(self.transform)
+        self.choice.setVisible(False)
+        self.transform.setVisible(False)
 
 
 def _angle(tip: str) -> QLabeledSlider:
