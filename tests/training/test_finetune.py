@@ -316,6 +316,12 @@ def test_a_rate_that_breaks_the_weights_is_said_in_the_commands_own_words(settin
     assert not settings.out.exists()
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_learnt(settings, monkeypatch):
+    monkeypatch.setattr("napari_mrsynth.training.finetune.os.access", lambda path, mode: False)
+    with pytest.raises(OutputError, match=r"mine cannot be written: .* is read-only"):
+        finetune(settings, report=lambda progress: pytest.fail("it began"))
+
+
 def test_the_parent_is_never_overwritten(settings, parent):
     with pytest.raises(OutputError, match="is the model that is fine-tuned"):
         finetune(replace(settings, out=parent.folder))

@@ -12,6 +12,7 @@ import torch
 
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import BundleError, ConfigError, OutputError
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.predictor import AnySubsetPredictor
 from napari_mrsynth.training import extras
@@ -29,7 +30,8 @@ KINDS = {
 
 
 def make_bundle(folder: Path, kind: str, **changes: object) -> Bundle:
-    params = {
+    spec = {
+        "name": "anysubset",
         "inputs": list(CONTRASTS),
         "outputs": ["FLAIR", "T1w"],
         "neighbours": 1,
@@ -40,7 +42,7 @@ def make_bundle(folder: Path, kind: str, **changes: object) -> Bundle:
         **changes,
     }
     torch.manual_seed(0)
-    network = AnySubsetNetwork(**params)  # type: ignore[arg-type]
+    network = build_as(spec, AnySubsetNetwork)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-1, 1)
@@ -48,7 +50,7 @@ def make_bundle(folder: Path, kind: str, **changes: object) -> Bundle:
     config = TrainConfig(
         "anysubset",
         DataConfig("."),
-        {"name": "anysubset", **params},
+        spec,
         card=CardConfig("tiny", "A tiny model", licence="CC0-1.0"),
     )
     return Bundle.open(export_bundle(folder / "tiny", network, config, [], {}, steps=1))
@@ -112,6 +114,24 @@ def test_monai_loads_the_network_and_its_weights(tmp_path: Path) -> None:
         made = network({c: given[c].to(workflow.parser.get_parsed_content("device")) for c in ("T2w", "T1w")})
     for place, contrast in enumerate(predictor.outputs):
         torch.testing.assert_close(made[:, place].cpu(), wanted[contrast], atol=2e-5, rtol=1e-4)
+
+
+def test_monai_takes_a_model_with_an_output_that_was_added(tmp_path: Path) -> None:
+    pytest.importorskip("monai", reason="monai is not installed")
+    from monai.bundle import ConfigParser
+
+    bundle = make_bundle(
+        tmp_path, "residual", name="anysubset-extended", outputs=["FLAIR", "T1w", "CT"], own=["CT"]
+    )
+    folder = convert(bundle, "monai", tmp_path / "monai" / "tiny")
+    parser = ConfigParser(json.loads((folder / "configs" / "inference.json").read_text()))
+    parser["bundle_root"] = str(folder)
+    network = parser.get_parsed_content("network")
+    network.load_state_dict(torch.load(folder / "models" / "model.pt", weights_only=True))
+    assert network.outputs == ("FLAIR", "T1w", "CT")
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text())
+    outputs = metadata["network_data_format"]["outputs"]["pred"]
+    assert outputs["channel_def"] == {"0": "FLAIR", "1": "T1w", "2": "CT"}
 
 
 def test_the_monai_bundle_runs_on_a_patient(tmp_path: Path) -> None:

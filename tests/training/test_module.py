@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from napari_mrsynth.progress import Progress
+from napari_mrsynth.training.callbacks import ReportProgress
 from napari_mrsynth.training.config import load_config
 from napari_mrsynth.training.module import Loop, average
 
@@ -65,3 +69,17 @@ def test_a_step_is_that_of_plain_adamw_with_gradients_clipped_to_the_norm_asked_
 def test_the_optimiser_takes_one_pass_but_where_gradients_come_scaled(written, precision, fused):
     loop = Loop(Small(), load_config(written(optim={"precision": precision})), [])
     assert loop.configure_optimizers()["optimizer"].param_groups[0]["fused"] is fused
+
+
+def test_the_share_that_is_done_counts_every_step_and_the_time_left_only_those_of_this_run():
+    told: list[Progress] = []
+    report = ReportProgress(told.append, every=10)
+    trainer = SimpleNamespace(
+        global_step=60, max_steps=100, is_global_zero=True, callback_metrics={"loss": torch.tensor(1.0)}
+    )
+    report.on_train_start(trainer, None)
+    seconds = iter((40.0,))
+    report._watch = SimpleNamespace(at=lambda share, text: Progress(share, text, next(seconds) / share))
+    trainer.global_step = 80
+    report.on_train_batch_end(trainer, None)
+    assert told == [Progress(0.8, "step 80 of 100, loss 1.0000", 80.0)]

@@ -11,7 +11,7 @@ from napari_mrsynth.bundles.card import Card
 def render_readme(card: Card) -> str:
     """Return a bundle's ``README.md`` (Markdown), made from its card alone."""
     parts = [
-        f"# {card.title}",
+        f"# {card.title or card.id}",
         f"> **{card.intended_use}**" if card.intended_use else "",
         card.summary,
         _table(

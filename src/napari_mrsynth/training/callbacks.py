@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import lightning as L  # noqa: N812  (Lightning's own convention)
@@ -19,7 +20,7 @@ class ReportProgress(Callback):  # type: ignore[misc]
         self._watch, self._first = Stopwatch(), 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Start counting from where the run was resumed."""
+        """Count the time left from where the run was resumed; the share that is done is of all steps."""
         self._watch, self._first = Stopwatch(), trainer.global_step
 
     def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
@@ -28,5 +29,6 @@ class ReportProgress(Callback):  # type: ignore[misc]
         if not trainer.is_global_zero or (step % self._every and step < last):
             return
         loss = float(trainer.callback_metrics.get("loss", torch.tensor(float("nan"))))
-        fraction = (step - self._first) / max(last - self._first, 1)
-        self._report(self._watch.at(fraction, f"step {step} of {last}, loss {loss:.4f}"))
+        since = (step - self._first) / max(last - self._first, 1)
+        progress = self._watch.at(since, f"step {step} of {last}, loss {loss:.4f}")
+        self._report(replace(progress, fraction=step / max(last, 1)))

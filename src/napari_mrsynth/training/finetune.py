@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -239,6 +240,9 @@ def _require_free(settings: FineTune) -> None:
     if not settings.id and settings.out is None:
         return  # an id made of what is learnt from what
     out = settings.out or user_models() / settings.id
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"{out} cannot be written: {there} is read-only.", hint="Choose another folder.")
     if out.exists() and out.resolve() == settings.bundle.folder.resolve():
         raise OutputError(
             f"{out} is the model that is fine-tuned; it is not overwritten.", hint="Choose another folder."

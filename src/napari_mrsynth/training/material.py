@@ -11,7 +11,7 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare_all
-from napari_mrsynth.training.subjects import find_subjects, split_subjects
+from napari_mrsynth.training.subjects import Subject, find_subjects, split_subjects
 
 _LOOK = "See what each of them has with `mrsynth study FOLDER`."
 
@@ -79,16 +79,27 @@ def gather(data: DataConfig, report: ProgressCallback | None = None) -> Material
         If prepared patients cannot be kept.
     """
     split = split_subjects(find_subjects(data), data)
+    if not split.train:
+        raise InputError(
+            "Everybody is held out: nobody is left to learn from.",
+            hint="Take patients out of data.held_out.",
+        )
     prepared, skipped = prepare_all((*split.train, *split.held_out), data, report)
     here = {patient.subject: patient for patient in prepared}
     patients = tuple(here[s.id] for s in split.train if s.id in here)
     held_out = tuple(here[s.id] for s in split.held_out if s.id in here)
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
     if not patients:
-        raise InputError(f"No patient can be used: {reasons}", hint=_LOOK)
+        raise InputError(f"No patient can be used: {_reasons(split.train, skipped)}", hint=_LOOK)
     if split.held_out and not held_out:
-        raise InputError(f"No patient of those held out can be used: {reasons}", hint=_LOOK)
+        raise InputError(
+            f"No patient of those held out can be used: {_reasons(split.held_out, skipped)}", hint=_LOOK
+        )
     return Material(patients, held_out, tuple(skipped))
+
+
+def _reasons(side: Sequence[Subject], skipped: Sequence[tuple[str, str]]) -> str:
+    names = {subject.id for subject in side}
+    return "; ".join(f"{name}: {reason}" for name, reason in skipped if name in names)
 
 
 def changed_patients(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import torch
 from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import BundleError
+from napari_mrsynth.networks.registry import build_as
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.newfolder import new_folder
@@ -54,7 +55,7 @@ def write_monai(bundle: Bundle, folder: Path) -> Path:
             hint="The system anysubset can.",
         )
     params = {name: value for name, value in bundle.card.network.items() if name != "name"}
-    network = AnySubsetNetwork(**params)
+    network = build_as(bundle.card.network, AnySubsetNetwork)
     network.load_state_dict(bundle.state())
     with new_folder(folder) as fresh:
         for name in ("configs", "models", "docs"):
@@ -62,20 +63,20 @@ def write_monai(bundle: Bundle, folder: Path) -> Path:
         torch.save(network.state_dict(), fresh / "models" / "model.pt")
         shutil.copytree(bundle.folder, fresh / "models" / "mrsynth")
         _json(fresh / "configs" / "metadata.json", _metadata(bundle, network))
-        _json(fresh / "configs" / "inference.json", _inference(bundle, params))
+        _json(fresh / "configs" / "inference.json", _inference(bundle, type(network), params))
         shutil.copy(bundle.folder / "README.md", fresh / "docs" / "README.md")
         (fresh / "LICENSE").write_text(f"{bundle.card.licence}\n", encoding="utf-8")
     return folder
 
 
-def _inference(bundle: Bundle, params: dict[str, Any]) -> dict[str, Any]:
+def _inference(bundle: Bundle, kind: type[AnySubsetNetwork], params: dict[str, Any]) -> dict[str, Any]:
     card = bundle.card
     return {
         "imports": ["$import pathlib", "$import torch", "$import napari_mrsynth.cli as mrsynth"],
         "bundle_root": ".",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "checkpoint": "$str(pathlib.Path(@bundle_root) / 'models' / 'model.pt')",
-        "network_def": {"_target_": f"{AnySubsetNetwork.__module__}.{AnySubsetNetwork.__name__}", **params},
+        "network_def": {"_target_": f"{kind.__module__}.{kind.__name__}", **params},
         "network": "$@network_def.to(@device).eval()",
         "patient": "patient",
         "want": card.outputs[-1],

@@ -145,7 +145,7 @@ def _write(
 
 def _readme(bundle: Bundle, step: int) -> str:
     card = bundle.card
-    return f"""# {card.title}
+    return f"""# {card.title or card.id}
 
 > **{card.intended_use}**
 

@@ -14,7 +14,7 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.imaging.contrasts import canonical
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Size, Tensor, nn
 
     from napari_mrsynth.bundles import Bundle
     from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
@@ -195,12 +195,25 @@ def _decoder(network: AnySubsetNetwork, contrast: str) -> tuple[nn.Module, int]:
 
 
 def _start_like(decoder: nn.Module, old: AnySubsetNetwork, like: str) -> None:
-    """Copy the trained decoder of `like`; of a layer that makes several outputs, its own channel."""
+    """Copy the trained decoder of `like`, and its own channel only of what a layer makes or reads of several.
+
+    A head after a voxelwise regression reads the regression's answer for every output: without those of the
+    others the copy begins close to `like`, not equal to it.
+    """
     source, place = _decoder(old, like)
     wanted = decoder.state_dict()
     decoder.load_state_dict(
-        {
-            name: value if value.shape == wanted[name].shape else value[place : place + 1]
-            for name, value in source.state_dict().items()
-        }
+        {name: _own(value, wanted[name].shape, place) for name, value in source.state_dict().items()}
     )
+
+
+def _own(value: Tensor, wanted: Size, place: int) -> Tensor:
+    """Return what of a layer for several outputs is one's: its row, and its column after the shared ones."""
+    import torch
+
+    if value.shape[:1] != wanted[:1]:
+        value = value[place : place + 1]
+    if value.shape[1:2] != wanted[1:2]:
+        shared = wanted[1] - 1
+        value = torch.cat([value[:, :shared], value[:, shared + place : shared + place + 1]], dim=1)
+    return value

@@ -7,9 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from qtpy.QtCore import Qt
 
 from gui.training.fakes import Answers, FakeProcess
+from napari_mrsynth.gui.training.configurations import shipped
 from napari_mrsynth.gui.training.dock import TrainingDock
+from napari_mrsynth.gui.training.patient_list import PatientList
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
@@ -136,6 +139,43 @@ def test_patients_that_cannot_be_used_are_listed_with_the_reason_and_not_given_o
     assert process.started[0][-1] == str(cohort / "a")
 
 
+def test_patients_none_of_whom_can_be_used_are_not_called_ready(dock, answers, cohort):
+    answers.chosen = cohort / "c"
+    dock.tune.add.click()
+    assert dock.controls.message.text() == "No listed patient can be used."
+    assert not dock.controls.start.isEnabled()
+    answers.chosen = cohort / "a"
+    dock.tune.add.click()
+    assert dock.controls.message.text() == "Ready."
+
+
+def luminance(colour) -> float:
+    """Relative luminance of a colour, as the WCAG defines it."""
+    parts = (colour.redF(), colour.greenF(), colour.blueF())
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_why_somebody_is_left_out_can_be_read_in_either_theme(qtbot, theme):
+    from napari.qt import get_stylesheet
+
+    reason = "has T1w of T1w, T1ce, T2w, FLAIR; 2 are needed, and some more words about it"
+    listed = PatientList()
+    qtbot.addWidget(listed)
+    listed.show_patients([Patient("c", Path("/data/c"), reason=reason)], ("T1w",))
+    listed.setStyleSheet(get_stylesheet(theme))  # after the rows: a theme may change under them
+    listed.resize(300, 120)
+    listed.show()
+    place = listed.visualRect(listed.indexFromItem(listed.topLevelItem(0), 1))
+    shown = listed.viewport().grab(place).toImage()
+    light = [luminance(shown.pixelColor(x, y)) for x in range(shown.width()) for y in range(shown.height())]
+    paper = luminance(shown.pixelColor(shown.width() - 1, 0))
+    assert max((max(each, paper) + 0.05) / (min(each, paper) + 0.05) for each in light) >= 4.5
+    assert listed.textElideMode() == Qt.TextElideMode.ElideRight
+    assert reason in listed.topLevelItem(0).toolTip(1)
+
+
 def test_a_patient_is_taken_off_the_list(dock):
     dock.tune.add.click()
     dock.tune.patients.setCurrentItem(dock.tune.patients.topLevelItem(0))
@@ -146,8 +186,6 @@ def test_a_patient_is_taken_off_the_list(dock):
 
 
 def test_who_is_left_out_can_be_taken_off_the_list_by_the_keyboard(dock, answers, cohort, qtbot):
-    from qtpy.QtCore import Qt
-
     answers.chosen = cohort / "c"
     dock.tune.add.click()
     assert not dock.tune.remove.isEnabled()
@@ -182,8 +220,6 @@ def test_long_names_neither_widen_the_dock_nor_hide_why_somebody_is_left_out(doc
 
 
 def test_a_tick_outlives_a_configuration_for_which_the_patient_is_left_out(dock, answers, cohort):
-    from qtpy.QtCore import Qt
-
     dock.modes.setCurrentIndex(1)
     dock.train.contrasts.setText("T1w, T2w")
     answers.chosen = cohort
@@ -382,8 +418,6 @@ def test_on_its_own_data_a_configuration_keeps_to_the_patients_it_wants(
 ):
     import yaml
 
-    from napari_mrsynth.gui.training.configurations import shipped
-
     settings = yaml.safe_load(shipped()[0].path.read_text())
     settings["data"] = {"root": str(cohort), "only": "[ab]", "contrasts": ["T1w", "T2w"]}
     settings["network"] |= {"inputs": ["T1w", "T2w"], "outputs": ["T1w", "T2w"]}
@@ -396,8 +430,6 @@ def test_on_its_own_data_a_configuration_keeps_to_the_patients_it_wants(
 
 
 def test_a_patient_that_is_ticked_is_held_out_and_watched(dock, answers, process, cohort):
-    from qtpy.QtCore import Qt
-
     dock.modes.setCurrentIndex(1)
     dock.train.contrasts.setText("T1w, T2w")
     answers.chosen = cohort
@@ -445,8 +477,6 @@ def test_a_training_starts_from_a_model_with_its_network_and_contrasts(
 def test_models_of_another_system_are_no_start_and_adversarial_trainings_are_not_watched(
     dock, answers, process, cohort
 ):
-    from qtpy.QtCore import Qt
-
     titles = [configuration.path.parts[-3:] for configuration in dock.presenter._configurations]
     index = titles.index(("anatomy", "configs", "brain.yaml"))
     assert titles[0] == ("anysubset", "configs", "brain.yaml")
@@ -532,6 +562,66 @@ def test_a_training_that_broke_off_can_be_resumed_from_its_checkpoint(dock, answ
     assert not dock.controls.resume.isHidden()
 
 
+@pytest.mark.parametrize("kind", ["DivergedError", "ConfigError", "InputError"])
+def test_nothing_is_resumed_that_would_end_in_the_same_error(dock, answers, process, cohort, kind):
+    folder = begin_training(dock, answers, cohort)
+    checkpoint(folder, 1)
+    process.end(Ended(1, report={"error": {"type": kind, "message": "No.", "hint": "Do that."}}))
+    assert (dock.controls.message.text(), dock.controls.hint.text()) == ("No.", "Do that.")
+    assert dock.controls.resume.isHidden()
+
+
+def test_a_training_whose_disk_was_full_can_be_resumed(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    checkpoint(folder, 1)
+    process.end(Ended(2, report={"error": {"type": "OutputError", "message": "Full.", "hint": ""}}))
+    assert "Resume goes on" in dock.controls.hint.text()
+    assert not dock.controls.resume.isHidden()
+
+
+def test_an_error_goes_when_the_user_has_done_something_else(dock, answers, cohort, tmp_path):
+    dock.modes.setCurrentIndex(1)
+    dock.train.contrasts.setText("T1w, T2w")
+    answers.chosen = cohort
+    dock.train.folder.click()
+    assert dock.controls.message.text() == "Ready."
+    answers.chosen = tmp_path / "bad.yaml"
+    answers.chosen.write_text("nothing: of use")
+    dock.train.configuration_asked.emit()
+    assert phase(dock) is Phase.FAILED
+    dock.train.configuration_chosen.emit(0)
+    assert phase(dock) is Phase.READY
+    dock.train.configuration_asked.emit()
+    assert phase(dock) is Phase.FAILED
+    answers.chosen = shipped()[0].path
+    dock.train.configuration_asked.emit()
+    assert phase(dock) is Phase.READY
+
+
+def test_an_error_stays_when_what_follows_is_refused_too(dock, answers, cohort):
+    dock.modes.setCurrentIndex(1)
+    answers.chosen = cohort / "notes"
+    for _ in range(2):
+        dock.train.folder.click()
+        assert phase(dock) is Phase.FAILED
+
+
+def test_what_start_makes_of_a_run_that_is_there_is_said(dock, tmp_path):
+    run = tmp_path / "runs" / "mine"
+    dock.train.name.setText("other")
+    assert "“mine”" not in dock.train.where.text()
+    run.mkdir(parents=True)
+    dock.train.name.setText("mine")
+    assert "Start begins anew" in dock.train.where.text()
+    checkpoint(run, 1)
+    dock.train.changed.emit()
+    assert "Start goes on with it" in dock.train.where.text()
+    (run / "bundle" / "mine").mkdir(parents=True)
+    (run / "bundle" / "mine" / "card.yaml").write_text("")
+    dock.train.changed.emit()
+    assert "“mine” is finished: choose another name" in dock.train.where.text()
+
+
 def test_a_pause_outlives_a_look_at_the_other_page_and_another_data_folder(dock, answers, process, cohort):
     folder = begin_training(dock, answers, cohort)
     checkpoint(folder, 1)
@@ -551,8 +641,6 @@ def test_a_pause_outlives_a_look_at_the_other_page_and_another_data_folder(dock,
 
 def write_run(folder: Path, second: int) -> Path:
     """Write what an interrupted training leaves: its configuration and a checkpoint."""
-    from napari_mrsynth.gui.training.configurations import shipped
-
     folder.mkdir(parents=True)
     shutil.copy(shipped()[0].path, folder / "config.yaml")
     checkpoint(folder, second)
@@ -632,9 +720,12 @@ def test_a_segmenter_is_told_of_by_its_overlap():
 
 def test_leaving_while_it_runs_asks_first(dock, answers, process, cohort):
     assert dock.presenter.may_leave()
-    begin_training(dock, answers, cohort)
+    folder = begin_training(dock, answers, cohort)
     assert not dock.presenter.may_leave()
-    assert "last checkpoint" in answers.asked[0]
+    assert "Nothing is kept yet: it would begin anew." in answers.asked[0]
+    checkpoint(folder, 1)
+    assert not dock.presenter.may_leave()
+    assert "last checkpoint" in answers.asked[1]
     assert not process.killed
     answers.leave = True
     assert dock.presenter.may_leave()

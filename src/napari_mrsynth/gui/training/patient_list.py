@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem
+from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+)
 
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.session.rows import in_field_order
 
 _NAME, _HAS = 0, 1
+_LEFT_OUT = Qt.ItemDataRole.UserRole
+_MUTED = 0.68
+"""How opaque the words on who is left out are, as muted labels: faint, and yet read in any theme."""
 _WIDEST_NAME = 150
 """Pixels of the first column: what a patient has, or why it is left out, stays in sight."""
 
@@ -19,6 +29,19 @@ def shortened(name: str, most: int = 26) -> str:
     """Return a name with its middle left out where it is too long for a button."""
     half = (most - 1) // 2
     return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
+class _Muting(QStyledItemDelegate):
+    """Draws who is left out in a muted colour of the theme that is shown now."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem | None, index: QModelIndex) -> None:  # noqa: N802
+        super().initStyleOption(option, index)
+        if option is not None and index.data(_LEFT_OUT):
+            palette = option.palette
+            colour = palette.text().color()
+            colour.setAlphaF(_MUTED)
+            palette.setColor(QPalette.ColorRole.Text, colour)
+            option.palette = palette
 
 
 class PatientList(QTreeWidget):
@@ -48,7 +71,8 @@ class PatientList(QTreeWidget):
         self.setMinimumHeight(96)
         self.setMaximumHeight(150)
         self.setAccessibleName("Patients")
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setItemDelegate(_Muting(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.itemChanged.connect(self._tick)
 
@@ -98,7 +122,6 @@ class PatientList(QTreeWidget):
         if rows == self._rows:  # a tick must not rebuild the list whose tick is being told
             return reasons
         self._rows = rows
-        faint = self.palette().placeholderText()
         self.blockSignals(True)
         self.clear()
         for (name, text, usable), patient in zip(rows, patients, strict=True):
@@ -107,7 +130,7 @@ class PatientList(QTreeWidget):
             item.setToolTip(_HAS, text)
             if not usable:  # greyed but not disabled: who is left out can be selected and removed
                 for column in (_NAME, _HAS):
-                    item.setForeground(column, faint)
+                    item.setData(column, _LEFT_OUT, True)
             elif self._ticks:
                 on = name in self._held
                 item.setCheckState(_NAME, Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)

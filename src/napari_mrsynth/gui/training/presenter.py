@@ -21,7 +21,14 @@ from napari_mrsynth.gui.training.configurations import Configuration, shipped
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
-from napari_mrsynth.gui.training.tasks import TRAININGS, FineTuneTask, Task, TrainTask
+from napari_mrsynth.gui.training.tasks import (
+    TRAININGS,
+    FineTuneTask,
+    Task,
+    TrainTask,
+    checkpoint_in,
+    is_finished,
+)
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.training.registry import UNWATCHED
 
@@ -85,13 +92,13 @@ class TrainingPresenter:
             (dock.controls.resume_asked, session.resume),
             (dock.controls.stop_asked, session.stop),
             (dock.train.unfinished.go_on_asked, self._go_on),
+            (dock.train.configuration_chosen, self._choose_configuration),
+            (dock.train.start_chosen, self._choose_start),
+            (dock.train.changed, self._show_patients),
+            (dock.tune.changed, self._show_patients),
         )
         for signal, act in acts:
             signal.connect(partial(self._tell, act))
-        dock.train.configuration_chosen.connect(self._choose_configuration)
-        dock.train.start_chosen.connect(self._choose_start)
-        dock.train.changed.connect(self._show_patients)
-        dock.tune.changed.connect(self._show_patients)
         dock.modes.currentChanged.connect(self._choose_mode)
         listen = self._listening.make
         listen(self._show_patients, session.patients_changed)
@@ -116,10 +123,12 @@ class TrainingPresenter:
         if not self.session.running:
             return True
         text = "A training is running and ends with this dock. "
-        if isinstance(self.session.task, TRAININGS):
+        if not isinstance(self.session.task, TRAININGS):
+            text += "Nothing of it is kept."
+        elif self.session.has_checkpoint:
             text += "It can go on from its last checkpoint later: it is listed as unfinished."
         else:
-            text += "Nothing of it is kept."
+            text += "Nothing is kept yet: it would begin anew."
         return self.questions.confirm("A training is running", text, "Stop the training")
 
     def end(self) -> None:
@@ -135,11 +144,15 @@ class TrainingPresenter:
     # ------------------------------------------------------------------ what the user does
 
     def _tell(self, act: Callable[..., None], *given: Any) -> None:
-        """Do what the user asked; what the project refuses is said in the dock."""
+        """Do what the user asked; what the project refuses is said in the dock, until something is done."""
+        before = self.session.said
         try:
             act(*given)
         except MrsynthError as error:
             self.session.report(error)
+        else:
+            if self.session.said is before:  # else the act has said something of its own
+                self.session.forget_refusal()
 
     def _add_folder(self) -> None:
         folder = self.questions.folder("A folder with one patient's scans")
@@ -287,8 +300,14 @@ class TrainingPresenter:
         dock = self._dock
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
-        there = is_id(name) and len(name) <= LONGEST_NAME and folder.is_dir()
-        again = f" A run “{name}” is there: Start goes on with it." if there else ""
+        if not is_id(name) or len(name) > LONGEST_NAME or not folder.is_dir():
+            again = ""
+        elif is_finished(folder, name):
+            again = f" The run “{name}” is finished: choose another name."
+        elif checkpoint_in(folder).is_file():
+            again = f" A run “{name}” is there: Start goes on with it."
+        else:
+            again = f" A run “{name}” is there without a checkpoint: Start begins anew."
         dock.train.where.setText(f"Log, checkpoints and pictures go into a run folder.{again}")
         dock.train.where.setToolTip(str(folder))
 
@@ -308,18 +327,14 @@ class TrainingPresenter:
             panel.setEnabled(not busy)
         for index in range(dock.modes.count()):
             dock.modes.setTabEnabled(index, not busy or index == dock.modes.currentIndex())
-        if (
-            said.phase in (Phase.EMPTY, Phase.READY)
-            and not said.progress
-            and not able
-            and session.mode is Mode.TRAIN
-        ):
-            said = (
-                Said(Phase.EMPTY, "Nobody is left to learn from.", "See why in the list.")
-                if session.cohort
-                else telling.NO_DATA
-            )
         train = session.mode is Mode.TRAIN
+        if said.phase in (Phase.EMPTY, Phase.READY) and not said.progress and not able:
+            if not train:
+                said = telling.NO_USE if session.mine else telling.NOBODY
+            elif session.cohort:
+                said = Said(Phase.EMPTY, "Nobody is left to learn from.", "See why in the list.")
+            else:
+                said = telling.NO_DATA
         dock.controls.show_said(said, can_start=able, can_pause=train, can_resume=session.can_resume)
 
     def _show_figures(self) -> None:

@@ -21,7 +21,14 @@ from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.curves import Point, Tail, newest_sample, step_in
 from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
 from napari_mrsynth.gui.training.process import Ended, Process
-from napari_mrsynth.gui.training.tasks import TRAININGS, FineTuneTask, ResumeTask, Task, unfinished
+from napari_mrsynth.gui.training.tasks import (
+    TRAININGS,
+    FineTuneTask,
+    ResumeTask,
+    Task,
+    checkpoint_in,
+    unfinished,
+)
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import Status
@@ -35,7 +42,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 INTERRUPTED = 130
-_RESUMABLE = (Phase.PAUSED, Phase.FAILED)
 _READY = Said(Phase.READY, "Ready.", "Start when the list is right.")
 
 
@@ -73,6 +79,7 @@ class TrainingSession:
         self.cohort: tuple[Patient, ...] = ()
         self.root: Path | None = None
         self.said = telling.NOBODY
+        self._refusal: Said | None = None
         self._ends: dict[Mode, tuple[Said, Task | None]] = {}
         self.task: Task | None = None
         self.losses: list[Point] = []
@@ -118,11 +125,13 @@ class TrainingSession:
 
     @property
     def can_resume(self) -> bool:
-        """Whether the last training was interrupted and left a checkpoint."""
-        if self.mode is Mode.FINE_TUNE:
-            return False
-        ended = self.said.phase in _RESUMABLE
-        return ended and not self.busy and self._checkpoint_time() is not None
+        """Whether the last training was interrupted, left a checkpoint, and can go on from it."""
+        return not self.busy and self._resumable_end() is not None
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether the training that runs, or ran last, left something to go on from."""
+        return self._checkpoint_time() is not None
 
     # ------------------------------------------------------------------ patients
 
@@ -267,8 +276,8 @@ class TrainingSession:
 
     def situation(self) -> Said:
         """Say how things stand before a training; one that can be gone on with stays offered."""
-        end, _ = self._ends.get(self.mode, (None, None))
-        if end is not None and end.phase in _RESUMABLE and self._checkpoint_time() is not None:
+        end = self._resumable_end()
+        if end is not None:
             return end
         if self.mode is Mode.FINE_TUNE:
             return _READY if self.mine else telling.NOBODY
@@ -277,7 +286,12 @@ class TrainingSession:
     def report(self, error: MrsynthError) -> None:
         """Say that something the user asked for cannot be done."""
         if not self._running:
-            self._say(Said(Phase.FAILED, error.message, error.hint))
+            self._refuse(error.message, error.hint)
+
+    def forget_refusal(self) -> None:
+        """Say how things stand where a refusal is still said; for when the user did something else."""
+        if self.said is self._refusal and not self.busy:
+            self._say(self.situation())
 
     # ------------------------------------------------------------------ inside
 
@@ -285,11 +299,15 @@ class TrainingSession:
         self._stopping = True
         self._process.interrupt()
 
+    def _resumable_end(self) -> Said | None:
+        end, _ = self._ends.get(self.mode, (None, None))
+        return end if end is not None and end.resumable and self.has_checkpoint else None
+
     def _checkpoint_time(self) -> int | None:
         if not isinstance(self.task, TRAININGS):
             return None
         with suppress(OSError):
-            return (self.task.folder / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+            return checkpoint_in(self.task.folder).stat().st_mtime_ns
         return None
 
     def _told(self, progress: Progress) -> None:
@@ -319,19 +337,17 @@ class TrainingSession:
         elif asked and (ended.crashed or ended.exit_code == INTERRUPTED):
             self._say_end(self._interrupted(paused=pausing))
         else:
-            there = self._checkpoint_time() is not None
-            self._say_end(telling.failure(ended, can_resume=there))
+            self._say_end(telling.failure(ended, can_resume=self.has_checkpoint))
 
     def _interrupted(self, *, paused: bool) -> Said:
         if isinstance(self.task, FineTuneTask):
             return Said(Phase.READY, "Stopped. Nothing was written.")
         where = f" at step {self._stepped}" if self._stepped else " before the first step"
         word = "Paused" if paused else "Stopped"
-        if self._checkpoint_time() is None:
+        if not self.has_checkpoint:
             return Said(Phase.READY, f"{word}{where}.", "There is no checkpoint yet: Start begins anew.")
-        return Said(
-            Phase.PAUSED, f"{word}{where}.", "Resume goes on from the last checkpoint, also after a restart."
-        )
+        hint = "Resume goes on from the last checkpoint, also after a restart."
+        return Said(Phase.PAUSED, f"{word}{where}.", hint, resumable=True)
 
     def _finish(self, report: Mapping[str, Any]) -> None:
         if isinstance(self.task, FineTuneTask):
@@ -360,7 +376,7 @@ class TrainingSession:
                 done(outcome.value)
                 self._say(self.situation())
             elif isinstance(outcome, Failed):
-                self._say(Said(Phase.FAILED, outcome.message, outcome.hint))
+                self._refuse(outcome.message, outcome.hint)
 
         self._runner.start(doing, begin, ended)
 
@@ -370,6 +386,10 @@ class TrainingSession:
     def _say_end(self, said: Said) -> None:
         self._ends[self.mode] = (said, self.task)
         self._say(said)
+
+    def _refuse(self, message: str, hint: str) -> None:
+        self._refusal = Said(Phase.FAILED, message, hint)
+        self._say(self._refusal)
 
     def _say(self, said: Said) -> None:
         self.said = said

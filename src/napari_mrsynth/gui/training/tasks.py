@@ -171,17 +171,27 @@ class ResumeTask:
         return ("train", "--set", here, "--progress", "json", "--json", "--", config)
 
 
+def checkpoint_in(folder: Path) -> Path:
+    """Return where a run folder keeps the checkpoint that its training goes on from."""
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def is_finished(folder: Path, model: str) -> bool:
+    """Say whether a run folder holds the model its training was to make."""
+    return (folder / "bundle" / model / "card.yaml").is_file()
+
+
 def unfinished(runs: Path) -> tuple[ResumeTask, ...]:
     """Return the trainings, of a folder of run folders, with a checkpoint and no model yet; newest first."""
     found = []
     for config in runs.glob("*/config.yaml"):
         folder = config.parent
         try:
-            saved = (folder / "checkpoints" / "last.ckpt").stat().st_mtime
+            saved = checkpoint_in(folder).stat().st_mtime
             settings = load_config(config)
         except (OSError, MrsynthError):  # not begun, or not to be read: nothing to go on with
             continue
-        if not (folder / "bundle" / settings.card.id / "card.yaml").is_file():
+        if not is_finished(folder, settings.card.id):
             found.append(ResumeTask(folder, settings.card.id, settings.optim.steps, saved))
     return tuple(sorted(found, key=lambda task: -task.saved))
 

@@ -13,6 +13,8 @@ from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.progress import Progress, format_seconds
 
 SHOWN_LINES = 4
+_INCURABLE = ("DivergedError", "ConfigError", "InputError")
+"""Types of errors that come again when a training goes on as it was."""
 
 
 class Phase(Enum):
@@ -41,15 +43,19 @@ class Said:
         What to do next; may be empty.
     progress : Progress or None
         Only while something runs.
+    resumable : bool
+        Whether this is the end of a training that can be gone on with.
     """
 
     phase: Phase
     message: str
     hint: str = ""
     progress: Progress | None = None
+    resumable: bool = False
 
 
 NOBODY = Said(Phase.EMPTY, "No patient is listed.", "Add the folders of one to five patients.")
+NO_USE = Said(Phase.EMPTY, "No listed patient can be used.", "See why in the list.")
 NO_DATA = Said(Phase.EMPTY, "No data folder is chosen.", "Choose the folder that holds a folder per patient.")
 
 
@@ -60,18 +66,25 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
     ----------
     ended : Ended
     can_resume : bool
-        Whether a checkpoint is there to go on from.
+        Whether a checkpoint is there to go on from; of no use after an error that would come again.
     """
-    on = "Resume goes on from the last checkpoint." if can_resume else ""
     error = ended.report.get("error")
+    if isinstance(error, Mapping) and error.get("type") in _INCURABLE:
+        can_resume = False
+    on = "Resume goes on from the last checkpoint." if can_resume else ""
     if isinstance(error, Mapping):
         hint = f"{error.get('hint', '')} {on}".strip()
-        return Said(Phase.FAILED, str(error.get("message", "")), hint)
+        return Said(Phase.FAILED, str(error.get("message", "")), hint, resumable=can_resume)
     how = "was ended by the system" if ended.crashed else f"ended with {ended.exit_code}"
     last = "\n".join(ended.last_lines[-SHOWN_LINES:])
     if not last:
         last = "It said nothing; out of memory is a common cause: choose a smaller batch or crop."
-    return Said(Phase.FAILED, f"The training process {how}. napari is not affected.", f"{last}\n{on}".strip())
+    return Said(
+        Phase.FAILED,
+        f"The training process {how}. napari is not affected.",
+        f"{last}\n{on}".strip(),
+        resumable=can_resume,
+    )
 
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
