@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from napari_mrsynth.gui.structure.questions import StructureQuestions
     from napari_mrsynth.lesions import PlacedLesion
 
-DELAY_MS = 150
-"""Strokes and undone strokes that come within this time are measured once."""
+DELAY_MS = 500
+"""Strokes and undone strokes that come within this time are measured once; a live slice comes first."""
 
 REMOVE = "remove"
 
