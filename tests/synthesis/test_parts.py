@@ -133,6 +133,19 @@ def test_a_long_task_is_followed_by_signs_of_life(monkeypatch: pytest.MonkeyPatc
         assert [step for step in steps if step is not None] == ["task"]
 
 
+def test_a_worker_may_be_held_to_one_core_and_the_others_keep_theirs() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with workers(1, cores=1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 1
+        with workers(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_call_without_steps_is_attended_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_mrsynth.synthesis.workers.HEARTBEAT", 0.01)
     gate = threading.Event()

@@ -22,10 +22,16 @@ _STARTING = Lock()
 
 
 @contextmanager
-def workers(count: int) -> Iterator[ThreadPoolExecutor]:
+def workers(count: int, cores: int | None = None) -> Iterator[ThreadPoolExecutor]:
     """Run a pool of `count` threads, each computing on its share of the cores, and wait for them at the end.
 
     The number of threads that torch uses elsewhere stays as it was.
+
+    Parameters
+    ----------
+    count : int
+    cores : int, optional
+        On how many cores each computes instead.
     """
     import torch
 
@@ -39,7 +45,8 @@ def workers(count: int) -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(count, thread_name_prefix="mrsynth") as pool:
         with _STARTING:  # setting it in a worker also sets it for threads that start later, so it is set back
             threads = torch.get_num_threads()
-            for begun in [pool.submit(start, max(1, threads // count)) for _ in range(count)]:
+            share = max(1, threads // count) if cores is None else cores
+            for begun in [pool.submit(start, share) for _ in range(count)]:
                 begun.result()
             torch.set_num_threads(threads)
         yield pool
