@@ -202,7 +202,8 @@ class ImagesPresenter:
     def _look(self) -> None:
         self._forget_own_of_others()
         self.images.look_for_models()
-        self._settle_dice()
+        if not self._painter.layers.is_painting:
+            self._panel.show_dice("")
         self._show()
 
     def _show(self, event: object = None) -> None:
@@ -244,12 +245,10 @@ class ImagesPresenter:
         self._painter.layers.show_ghost(None, self.images.session.classes, fits=False)
         self._panel.show_dice(dice_in_words(made))
 
-    def _settle_dice(self, labels: LabelVolume | None = None) -> None:
-        """Take the segmenter's answer away once it is about other labels than those that are painted."""
+    def _settle_dice(self, labels: LabelVolume) -> None:
+        """Show the segmenter's answer only as long as it is about the labels that are painted."""
         made = self.images.result
-        labels = labels or self._painter.layers.painted_labels()
-        shown = made is not None and labels is not None and made.shows(labels)
-        self._panel.show_dice(dice_in_words(made) if made is not None and shown else "")
+        self._panel.show_dice(dice_in_words(made) if made is not None and made.shows(labels) else "")
 
     def _show_drawn(self, scan: Volume) -> None:
         self._painter.adopt(scan, self.images.brain_of(scan))

@@ -112,8 +112,6 @@ class LesionPresenter:
         listen(self._show_measured, session.measured)
         layers = self._viewer.layers.events
         listen(self._look_for_layers, layers.inserted, layers.removed, layers.renamed)
-        dims, camera = self._viewer.dims.events, self._viewer.scene.camera.events
-        listen(self._letter, dims.order, dims.ndisplay, camera.orientation)
         self._stop_clicks = self.layers.on_click(self._clicked)
         paint.show_classes(session.classes)
         self._show_status(session.status)
@@ -276,7 +274,8 @@ class LesionPresenter:
         )
         self._dock.stamp.show_parts(lesion, session.part)
         self._dock.stamp.show_placement(session.placement)
-        self._letter()
+        if session.volume is not None:
+            scene.letter_sides(self._viewer)
         self._show_state()
 
     def _show_state(self) -> None:
@@ -324,11 +323,6 @@ class LesionPresenter:
             self.layers.show_place(ghost.placed.grid, placement.centre_mm)
 
     # ------------------------------------------------------------------ what the viewer says
-
-    def _letter(self, event: object = None) -> None:
-        """Write which side is which, once there is a scan."""
-        if self.session.volume is not None:
-            scene.letter_sides(self._viewer)
 
     def _look_for_layers(self, event: object = None) -> None:
         if self._scan is not None and self._scan not in self._viewer.layers and not self.session.busy:
