@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from napari_mrsynth.cli import _output
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.training import run
+from napari_mrsynth.training.experiments import crossvalidation
+from napari_mrsynth.training.figures import Figure
 
 
 def test_a_missing_configuration_exits_with_2(mrsynth, tmp_path):
@@ -59,6 +62,56 @@ def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, t
     said = mrsynth("train", config).out
     assert f"--bundle {tmp_path / 'bundle'}" in said
     assert "step 60" in said
+
+
+def test_what_was_measured_on_whom_was_held_out_is_said(mrsynth, tmp_path, monkeypatch):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\n")
+    results = {"dice": {"1": {"p1": 0.5, "p2": 0.7}, "2": {"p1": 0.1}}, "whole": {"p1": 0.25}, "drawn": 5}
+    outcome = run.RunResult(tmp_path, tmp_path / "bundle", 100, (), results)
+    monkeypatch.setattr(run, "train", lambda *_: outcome)
+    said = mrsynth("train", config).out
+    assert "Held out: dice 0.5000 ± 0.2828 over 2 patients, the mean of 2 in held_out.json\n" in said
+    assert "Held out: whole 0.2500 over 1 patient\n" in said
+
+
+def test_a_cross_validation_shows_its_table_and_names_the_figures(mrsynth, tmp_path, monkeypatch):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\n")
+    figures = [Figure(fold, f"p{fold}", "nmse", "T1w>T2w", 0.1 * (fold + 1)) for fold in range(3)]
+    asked = []
+
+    def crossvalidate(*given):
+        asked.append(given[:4])
+        return crossvalidation.CrossValidation(3, tuple(figures), (tmp_path / "b",), (("p7", "no T2w"),))
+
+    monkeypatch.setattr(crossvalidation, "crossvalidate", crossvalidate)
+    given = ("crossvalidate", config, "--folds", 3, "--folder", tmp_path / "cv", "--set", "seed=2")
+    ended = mrsynth(*given, "--json")
+    assert asked == [(config, 3, tmp_path / "cv", ("seed=2",))]
+    (line,) = ended.answer["lines"]
+    assert (line["measure"], line["what"], line["patients"]) == ("nmse", "T1w>T2w", 3)
+    assert (line["mean"], line["sd"], line["sd_of_folds"]) == pytest.approx((0.2, 0.1, 0.1))
+    said = mrsynth(*given).out
+    assert ["nmse", "T1w>T2w", "0.2000", "±", "0.1000", "0.1000", "3"] in map(str.split, said.splitlines())
+    assert "Left out: p7: no T2w" in said
+    assert f"{tmp_path / 'cv' / 'crossvalidation.csv'}" in said
+
+
+def test_a_log_of_long_work_is_never_silent_for_long(mrsynth, tmp_path, monkeypatch):
+    config = tmp_path / "mine.yaml"
+    config.write_text("system: anysubset\n")
+    clock = iter(range(0, 1000, 25))
+    monkeypatch.setattr(_output.time, "monotonic", lambda: next(clock))
+
+    def train(path, overrides, report):
+        for step in range(6):
+            report(Progress(0.001 * step, f"step {step}"))
+        return run.RunResult(tmp_path, tmp_path / "bundle", 6, (), {})
+
+    monkeypatch.setattr(run, "train", train)
+    err = mrsynth("train", config).err
+    assert [line.split()[-1] for line in err.splitlines()] == ["0", "3"]  # at the start, and 75 s later
 
 
 def test_only_one_of_several_processes_speaks(mrsynth, tmp_path, monkeypatch):

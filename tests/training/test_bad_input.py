@@ -119,6 +119,18 @@ def test_a_held_out_patient_who_cannot_be_used_is_not_passed_over(mine: Path) ->
         gather(data(mine, held_out=("p2",)))
 
 
+def test_folds_are_dealt_from_those_who_can_be_used(mine: Path) -> None:
+    truncated(mine / "p1")  # alone in the middle one of three folds
+    for fold, name in enumerate(("p0", "p2")):
+        material = gather(data(mine, folds=2, fold=fold))
+        assert [patient.subject for patient in material.held_out] == [name]
+        assert len(material.patients) == 1
+    with pytest.raises(
+        ConfigError, match=r"2 patients cannot be dealt into 3 folds\. Left out: p1: .*p1_T2w"
+    ):
+        gather(data(mine, folds=3, fold=1))
+
+
 def test_a_copy_of_a_learnt_patient_cannot_be_held_out(mine: Path) -> None:
     for contrast in ("T1w", "T2w"):
         (mine / "p9").mkdir(exist_ok=True)

@@ -15,6 +15,7 @@ import typer
 
 from napari_mrsynth import __version__
 from napari_mrsynth.cli import (
+    crossvalidate,
     dataset,
     demo,
     doctor,
@@ -145,6 +146,7 @@ def _assemble() -> typer.Typer:
             "generate": generate.generate,
             "evaluate": evaluate.evaluate,
             "train": train.train,
+            "crossvalidate": crossvalidate.crossvalidate,
             "finetune": finetune.finetune,
             "export": export.export,
             "demo": demo.demo,

@@ -18,6 +18,8 @@ from napari_mrsynth.progress import Progress, ProgressCallback
 
 Outcome = TypeVar("Outcome")
 REDRAW_SECONDS = 0.1
+QUIET_SECONDS = 60.0
+"""Longest silence of a log while work goes on."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,11 @@ def follow(work: Generator[Progress | HasProgress, None, Outcome]) -> Outcome:
 def showing_progress() -> Iterator[ProgressCallback]:
     """Yield a function that shows progress on standard error.
 
-    On a terminal one line is rewritten, and wiped at the end; elsewhere each tenth of the work gets a line.
+    On a terminal one line is rewritten, and wiped at the end; elsewhere each tenth of the work gets a
+    line, and each minute at least.
     """
     live = sys.stderr.isatty()
-    shown_at, shown_tenth = -1.0, -1
+    shown_at, shown_tenth = -QUIET_SECONDS, -1
 
     def show(progress: Progress) -> None:
         nonlocal shown_at, shown_tenth
@@ -82,14 +85,15 @@ def showing_progress() -> Iterator[ProgressCallback]:
             sys.stderr.write(f"\r\x1b[2K{progress}")
             sys.stderr.flush()
             shown_at = now
-        elif not live and tenth > shown_tenth:
+        elif not live and (tenth > shown_tenth or now - shown_at >= QUIET_SECONDS):
             say(str(progress))
+            shown_at = now
         shown_tenth = max(tenth, shown_tenth)
 
     try:
         yield show
     finally:
-        if shown_at > 0:
+        if live and shown_tenth >= 0:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
 

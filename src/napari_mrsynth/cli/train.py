@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,9 +33,7 @@ def train(
     progress: Telling = Style.TEXT,
 ) -> Report:
     """Train a model as a configuration says, and save it as a bundle; resumes where it was interrupted."""
-    path = absolute(config)
-    if not path.is_file():
-        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
+    path = configuration_at(config)
     from napari_mrsynth.training.run import train as run
 
     with telling(progress) as show:
@@ -41,6 +41,20 @@ def train(
     if not outcome.leader:  # one of several processes speaks
         raise typer.Exit
     return report_of(outcome)
+
+
+def configuration_at(given: Path) -> Path:
+    """Return the absolute path of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    path = absolute(given)
+    if not path.is_file():
+        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
+    return path
 
 
 def report_of(outcome: RunResult) -> Report:
@@ -60,5 +74,23 @@ def report_of(outcome: RunResult) -> Report:
     if outcome.exported < outcome.steps:
         lines.append(f"Exported: the weights of step {outcome.exported}, the best on the held-out patients")
     lines += left_out(outcome.skipped)
+    lines += _held_out(outcome.results)
     lines.append(f"Use it with --bundle {outcome.bundle}")
     return Report(payload, "\n".join(lines))
+
+
+def _held_out(results: Mapping[str, Any]) -> list[str]:
+    """Say what was measured on the patients that were held out, one line a measure."""
+    from napari_mrsynth.training.figures import figures_of, lines_of
+
+    lines = lines_of(figures_of(0, results))
+    counts = Counter(line.measure for line in lines)
+    said: list[str] = []
+    for line in {
+        line.measure: line for line in reversed(lines)
+    }.values():  # the mean, where there are several
+        several = counts[line.measure] - 1
+        of = f", the mean of {several} in held_out.json" if several else ""
+        people = f"{line.spread.count} patient{'s' if line.spread.count != 1 else ''}"
+        said.insert(0, f"Held out: {line.measure} {line.spread.shown(4)} over {people}{of}")
+    return said

@@ -42,8 +42,8 @@ class DataConfig:
     normalisation : str
         One of :data:`napari_mrsynth.preprocess.normalise.METHODS`.
     folds : int
-        Into how many folds the patients are dealt, by their place in the sorted list, all sessions of one
-        together; 1 for none.
+        Into how many folds the patients who can be used are dealt, by their place in the sorted list, all
+        sessions of one together; 1 for none.
     fold : int
         Which fold is held out, counted from 0.
     held_out : tuple of str

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare_all
-from napari_mrsynth.training.subjects import Subject, find_subjects, split_subjects
+from napari_mrsynth.training.subjects import Split, Subject, find_subjects, split_subjects
 
 _LOOK = "See what each of them has with `mrsynth study FOLDER`."
 
@@ -78,23 +78,36 @@ def gather(data: DataConfig, report: ProgressCallback | None = None) -> Material
     OutputError
         If prepared patients cannot be kept.
     """
-    split = split_subjects(find_subjects(data), data)
+    subjects = find_subjects(data)
+    split = split_subjects(subjects, data)  # refused before anybody is prepared
     if not split.train:
         raise InputError(
             "Everybody is held out: nobody is left to learn from.",
             hint="Take patients out of data.held_out.",
         )
-    prepared, skipped = prepare_all((*split.train, *split.held_out), data, report)
+    prepared, skipped = prepare_all(subjects, data, report)
     here = {patient.subject: patient for patient in prepared}
+    learnable = subjects if data.folds > 1 else split.train
+    if not any(subject.id in here for subject in learnable):
+        raise InputError(f"No patient can be used: {_reasons(learnable, skipped)}", hint=_LOOK)
+    if data.folds > 1:  # only who can be used is dealt: a fold of nobody could not be measured
+        split = _dealt([subject for subject in subjects if subject.id in here], data, skipped)
     patients = tuple(here[s.id] for s in split.train if s.id in here)
     held_out = tuple(here[s.id] for s in split.held_out if s.id in here)
-    if not patients:
-        raise InputError(f"No patient can be used: {_reasons(split.train, skipped)}", hint=_LOOK)
     if split.held_out and not held_out:
         raise InputError(
             f"No patient of those held out can be used: {_reasons(split.held_out, skipped)}", hint=_LOOK
         )
     return Material(patients, held_out, tuple(skipped))
+
+
+def _dealt(usable: Sequence[Subject], data: DataConfig, skipped: Sequence[tuple[str, str]]) -> Split:
+    """Deal those who can be used into folds; where they are too few, name who cannot be and why."""
+    try:
+        return split_subjects(usable, data)
+    except ConfigError as error:
+        left_out = "; ".join(f"{name}: {reason}" for name, reason in skipped)
+        raise ConfigError(f"{error.message} Left out: {left_out}", hint=error.hint) from error
 
 
 def _reasons(side: Sequence[Subject], skipped: Sequence[tuple[str, str]]) -> str:

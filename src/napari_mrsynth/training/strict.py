@@ -139,6 +139,27 @@ def override(data: dict[str, Any], text: str) -> None:
         ) from error
 
 
+def refuse_fixed(overrides: Iterable[str], fixed: Mapping[str, str]) -> None:
+    """Refuse overrides that would have no effect, because whoever reads them decides the setting itself.
+
+    Parameters
+    ----------
+    overrides : iterable of str
+        ``a.b=c`` each.
+    fixed : mapping of str to str
+        Dotted keys, and what is done whatever they say.
+
+    Raises
+    ------
+    ConfigError
+        Quoting the override, and saying what is done.
+    """
+    for text in overrides:
+        key = text.partition("=")[0].strip()
+        if key in fixed:
+            raise ConfigError(f"{text} has no effect here: {fixed[key]}.", hint=f"Leave out {key}.")
+
+
 def _refuse_others(data: Mapping[str, Any], known: Iterable[str], where: str) -> None:
     """Refuse keys that are not known, offering the nearest."""
     names = list(known)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from napari_mrsynth.bundles import Bundle
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
@@ -98,6 +98,22 @@ def test_table_1_holds_every_method_beside_the_published_figures(joyce, tmp_path
     assert len(judged) == 4 * 5 * 2
     with paths["rows"].open() as file:
         assert len(list(csv.DictReader(file))) == len(outcome.rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("data.split=test", "of the split `train` are learnt from"),
+        ("data.held_out=[case1]", "as many folds as --folds says"),
+        ("data.normalisation=foreground-zscore", "in which errors are counted"),
+        ("network.inputs=[T1w]", "what its networks read"),
+        ("run.folder=runs/mine", "where --folder says"),
+    ],
+)
+def test_a_change_that_the_table_would_overrule_is_refused(joyce, change, says):
+    with pytest.raises(ConfigError, match=says) as refused:
+        Joyce(replace(joyce.settings, overrides=(*joyce.settings.overrides, change)))
+    assert f"{change} has no effect" in refused.value.message
 
 
 def test_all_networks_of_a_table_learn_for_as_long_and_only_the_own_one_is_changed(joyce):

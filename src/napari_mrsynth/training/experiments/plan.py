@@ -17,6 +17,7 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.baselines import Baseline, Case, LinearRegression, MeanImage, RandomForest
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import find_subjects
 
 if TYPE_CHECKING:
@@ -27,6 +28,15 @@ METHODS = ("mean", "linear", "forest", NETWORK)
 QUICK_STEPS = 20
 SCORING = 1
 """Raised when figures change their meaning, so that kept rows are made anew."""
+
+
+DEALT = dict.fromkeys(
+    ("data.folds", "data.fold", "data.held_out"), "the patients are dealt into as many folds as --folds says"
+) | {"run.folder": "trainings are kept where --folder says"}
+"""Settings that whatever cross-validates decides itself, and how."""
+
+FIXED = {**DEALT, "data.split": "the patients of the split `train` are learnt from"}
+"""Settings that an experiment decides itself, and how."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,7 @@ class Settings:
             raise ConfigError(f"{self.folds} folds cannot be made.", hint="Give 2 or more, or 0 for none.")
         if self.every < 1 or self.jobs < 1:
             raise ConfigError(f"every={self.every} and jobs={self.jobs} must be at least 1.")
+        refuse_fixed(self.overrides, FIXED)
 
     @property
     def forest(self) -> RandomForest:

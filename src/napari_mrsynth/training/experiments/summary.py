@@ -10,32 +10,10 @@ import numpy as np
 
 from napari_mrsynth.training.experiments.ledger import Row
 from napari_mrsynth.training.experiments.plan import NETWORK
+from napari_mrsynth.training.figures import Spread
 
 FOREST_BAR = 0.85
 """The network's error must be at most this share of the forest's, averaged over the pairs."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure over patients.
-
-    Attributes
-    ----------
-    mean, sd : float
-        Over patients; the standard deviation of a sample, NaN for fewer than two.
-    count : int
-        Patients.
-    """
-
-    mean: float
-    sd: float
-    count: int
-
-    def shown(self, digits: int) -> str:
-        """Write it as ``0.123 ± 0.045``, without the spread for one patient, as a dash for none."""
-        if math.isnan(self.mean):
-            return "–"
-        return f"{self.mean:.{digits}f}" + (f" ± {self.sd:.{digits}f}" if self.count > 1 else "")
 
 
 class Table:
@@ -62,12 +40,7 @@ class Table:
     def spread(self, method: str, inputs: str, target: str, figure: str, region: str = "brain") -> Spread:
         """Return a figure's mean and spread over the patients that have the region."""
         rows = self._cells.get((method, inputs, target, region), [])
-        values = np.array([getattr(row, figure) for row in rows], dtype=float)
-        values = values[np.isfinite(values)]
-        if not values.size:
-            return Spread(math.nan, math.nan, 0)
-        sd = float(values.std(ddof=1)) if values.size > 1 else math.nan
-        return Spread(float(values.mean()), sd, int(values.size))
+        return Spread.over(float(getattr(row, figure)) for row in rows)
 
     def between_parts(
         self, method: str, inputs: str, target: str, figure: str, region: str = "brain"

@@ -11,6 +11,7 @@ from napari_mrsynth.errors import InputError
 from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
 from napari_mrsynth.training.experiments.plan import Part, Settings, deal
 from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
 
 CONTRASTS = ("T1w", "T1ce", "T2w", "FLAIR")
@@ -52,6 +53,15 @@ PUBLISHED = {
 """The paper's network and cost in the words of a configuration, whose defaults they are."""
 
 
+FIXED = {
+    "data.contrasts": "the table says which contrasts are read",
+    "data.normalisation": "scans are divided by their mean over the brain, in which errors are counted",
+    "network.inputs": "the table says what its networks read",
+    "network.outputs": "the table says what its networks make",
+}
+"""Settings that these tables decide themselves, beside those of every experiment."""
+
+
 @dataclass(frozen=True)
 class Joyce:
     """What an experiment is told, and the configurations it is made of.
@@ -59,9 +69,17 @@ class Joyce:
     Attributes
     ----------
     settings : Settings
+
+    Raises
+    ------
+    ConfigError
+        If the settings change what the table decides.
     """
 
     settings: Settings
+
+    def __post_init__(self) -> None:
+        refuse_fixed(self.settings.overrides, FIXED)
 
     @property
     def trainings(self) -> Path:

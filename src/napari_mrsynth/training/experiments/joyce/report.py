@@ -14,7 +14,8 @@ from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
 from napari_mrsynth.training.experiments.joyce.running import Outcome
 from napari_mrsynth.training.experiments.plan import Settings, written
-from napari_mrsynth.training.experiments.summary import Bar, Spread, Table
+from napari_mrsynth.training.experiments.summary import Bar, Table
+from napari_mrsynth.training.figures import Spread
 
 COLUMNS = {"MSE": ("nmse", "brain", 4), "MSE in lesions": ("nmse", "lesion", 4), "SSIM": ("ssim", "brain", 3)}
 REHEARSAL = "**A rehearsal (`--quick`): few patients, short trainings. These figures say nothing.**"

@@ -1,0 +1,134 @@
+"""Cross-validate a configuration: a training per fold, measured on those it has not learnt from."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
+from napari_mrsynth.training.config import load_config
+from napari_mrsynth.training.experiments.plan import DEALT
+from napari_mrsynth.training.figures import Figure, Line, figures_of, lines_of
+from napari_mrsynth.training.strict import refuse_fixed
+
+FIXED = {**DEALT, "run.measure": "every fold is measured"}
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What a cross-validation left behind.
+
+    Attributes
+    ----------
+    folds : int
+    figures : tuple of Figure
+    bundles : tuple of Path
+        A model per fold.
+    skipped : tuple of (id, reason)
+        Patients that could not be used.
+    """
+
+    folds: int
+    figures: tuple[Figure, ...]
+    bundles: tuple[Path, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every measured thing over all patients, each measured once."""
+        return lines_of(self.figures)
+
+
+def crossvalidate(
+    config_path: str | Path,
+    folds: int,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    report: ProgressCallback | None = None,
+) -> CrossValidation:
+    """Train and measure every fold; what an earlier call has trained, or begun to, is gone on with.
+
+    Parameters
+    ----------
+    config_path : path
+        Who is held out there does not matter.
+    folds : int
+        2 or more.
+    folder : Path
+        A run folder per fold is kept in it, ``fold-0`` and on, and the figures as ``crossvalidation.csv``.
+    overrides : sequence of str
+        ``optim.steps=100`` and the like.
+    report : callable, optional
+        Told the progress.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration is wrong, an override would have no effect, there are fewer patients than
+        folds, or several devices are asked for.
+    MrsynthError
+        What :func:`napari_mrsynth.training.run.train` raises.
+    """
+    from napari_mrsynth.training.run import train
+
+    if folds < 2:
+        raise ConfigError(f"{folds} folds cannot be made.", hint="Give 2 or more.")
+    refuse_fixed(overrides, FIXED)
+    _refuse_several_devices(config_path, [*overrides, "data.held_out=[]", f"data.folds={folds}"])
+    figures: list[Figure] = []
+    bundles: list[Path] = []
+    skipped: dict[str, str] = {}
+    for fold in range(folds):
+        own = (
+            *overrides,
+            "data.held_out=[]",
+            f"data.folds={folds}",
+            f"data.fold={fold}",
+            f"run.folder={json.dumps(str(folder / f'fold-{fold}'), ensure_ascii=False)}",
+            "run.measure=true",
+        )
+        outcome = train(config_path, own, _within(report, fold, folds))
+        figures += figures_of(fold, outcome.results)
+        bundles.append(outcome.bundle)
+        skipped.update(outcome.skipped)
+    _write(folder / "crossvalidation.csv", figures)
+    return CrossValidation(folds, tuple(figures), tuple(bundles), tuple(skipped.items()))
+
+
+def _refuse_several_devices(config_path: str | Path, overrides: Sequence[str]) -> None:
+    run = load_config(config_path, overrides).run
+    if run.devices * run.nodes > 1:
+        raise ConfigError(
+            f"run.devices is {run.devices}, run.nodes is {run.nodes}: folds are trained in one process.",
+            hint="Train each fold with `mrsynth train` (--set data.folds=K --set data.fold=k --set "
+            "run.folder=DIR/fold-k), then cross-validate on one device: what is trained is only measured.",
+        )
+
+
+def _within(report: ProgressCallback | None, fold: int, folds: int) -> ProgressCallback | None:
+    """Return a callback for one fold's training; the folds after it are taken to last as long."""
+    if report is None:
+        return None
+    watch = Stopwatch()
+
+    def show(inner: Progress) -> None:
+        left = inner.seconds_left
+        if left is not None:
+            left += (folds - fold - 1) * (watch.seconds + left)
+        report(
+            Progress((fold + inner.fraction) / folds, f"Fold {fold + 1} of {folds}, {inner.message}", left)
+        )
+
+    return show
+
+
+def _write(path: Path, figures: Sequence[Figure]) -> None:
+    with replacing(path) as temporary, Path(temporary).open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(item.name for item in fields(Figure))
+        rows.writerows(astuple(figure) for figure in figures)

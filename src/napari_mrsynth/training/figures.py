@@ -1,0 +1,134 @@
+"""What is measured on patients who were held out: figure by figure, and summed up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MEAN = "mean"
+"""Names the mean over what is measured, patient by patient."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over patients.
+
+    Attributes
+    ----------
+    mean, sd : float
+        Over patients; the standard deviation of a sample, NaN for fewer than two.
+    count : int
+        Patients.
+    """
+
+    mean: float
+    sd: float
+    count: int
+
+    @classmethod
+    def over(cls, values: Iterable[float]) -> Spread:
+        """Sum up one figure of each patient; those that are not finite do not count."""
+        known = np.array([value for value in values if math.isfinite(value)], dtype=float)
+        if not known.size:
+            return cls(math.nan, math.nan, 0)
+        return cls(float(known.mean()), float(known.std(ddof=1)) if known.size > 1 else math.nan, known.size)
+
+    def shown(self, digits: int) -> str:
+        """Write it as ``0.123 ± 0.045``, without the spread for one patient, as a dash for none."""
+        if math.isnan(self.mean):
+            return "–"
+        return f"{self.mean:.{digits}f}" + (f" ± {self.sd:.{digits}f}" if self.count > 1 else "")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one patient, measured by the training that did not learn from them.
+
+    Attributes
+    ----------
+    fold : int
+    patient : str
+    measure : str
+        ``nmse``, ``dice`` …
+    what : str
+        What was made from what, or a class; empty where there is one figure a patient.
+    value : float
+    """
+
+    fold: int
+    patient: str
+    measure: str
+    what: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measured thing over all patients.
+
+    Attributes
+    ----------
+    measure, what : str
+    spread : Spread
+        Over patients.
+    between_folds : float
+        Standard deviation of the folds' means; NaN for fewer than two.
+    """
+
+    measure: str
+    what: str
+    spread: Spread
+    between_folds: float
+
+    @classmethod
+    def of(cls, measure: str, what: str, figures: Sequence[Figure]) -> Line:
+        """Sum figures up; those that are not finite do not count."""
+        known = [figure for figure in figures if math.isfinite(figure.value)]
+        folds: dict[int, list[float]] = {}
+        for figure in known:
+            folds.setdefault(figure.fold, []).append(figure.value)
+        means = [float(np.mean(values)) for values in folds.values()]
+        between = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+        return cls(measure, what, Spread.over([figure.value for figure in known]), between)
+
+
+def figures_of(fold: int, results: Mapping[str, Any]) -> Iterator[Figure]:
+    """Yield the figures of single patients among a training's results."""
+    for measure, table in results.items():
+        if not isinstance(table, Mapping):
+            continue  # one figure of the whole fold
+        for name, found in table.items():
+            if isinstance(found, Mapping):
+                for patient, value in found.items():
+                    yield Figure(fold, patient, measure, name, float(value))
+            else:
+                yield Figure(fold, name, measure, "", float(found))
+
+
+def lines_of(figures: Iterable[Figure]) -> tuple[Line, ...]:
+    """Sum up every measured thing; where a measure has several, the mean of them comes first."""
+    found: dict[str, dict[str, list[Figure]]] = {}
+    for figure in figures:
+        found.setdefault(figure.measure, {}).setdefault(figure.what, []).append(figure)
+    lines: list[Line] = []
+    for measure, cells in found.items():
+        if len(cells) > 1:
+            lines.append(Line.of(measure, MEAN, _means([f for own in cells.values() for f in own])))
+        lines += [Line.of(measure, what, own) for what, own in cells.items()]
+    return tuple(lines)
+
+
+def _means(figures: Sequence[Figure]) -> list[Figure]:
+    """Return each patient's mean over what was measured of them."""
+    patients: dict[tuple[int, str], list[Figure]] = {}
+    for figure in figures:
+        if math.isfinite(figure.value):
+            patients.setdefault((figure.fold, figure.patient), []).append(figure)
+    return [
+        Figure(fold, patient, own[0].measure, MEAN, float(np.mean([figure.value for figure in own])))
+        for (fold, patient), own in patients.items()
+    ]
