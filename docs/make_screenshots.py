@@ -321,7 +321,7 @@ def photograph_training(folder: Path, themes: Sequence[str]) -> None:
         dock.tune.name.setText("my-scanner")
         camera.take_in(themes, "ready")
         dock.controls.start.click()
-        camera.live(lambda: len(session.losses) > 3 or not session.running, seconds=PATIENCE)
+        camera.live(lambda: len(session.figures.losses) > 3 or not session.running, seconds=PATIENCE)
         camera.take_in(themes, "running")
         camera.live(lambda: not session.busy, seconds=PATIENCE)
         if session.said.phase is not Phase.DONE:
@@ -336,7 +336,7 @@ def photograph_training(folder: Path, themes: Sequence[str]) -> None:
         dock.train.check.setValue(20)
         dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
         dock.controls.start.click()
-        camera.live(lambda: len(session.errors) > 3 or not session.running, seconds=PATIENCE)
+        camera.live(lambda: len(session.figures.errors) > 3 or not session.running, seconds=PATIENCE)
         if not session.running:
             raise RuntimeError(str(session.said))
         camera.take_in(themes, "scratch")

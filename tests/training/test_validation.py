@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from napari_mrsynth.bundles import Card
+from napari_mrsynth.training import samples
 from napari_mrsynth.training.checkpoints import step_of
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.material import gather
@@ -49,6 +50,35 @@ def test_a_check_makes_every_output_from_all_others_and_from_one():
         (("T2w",), "FLAIR"),
     ]
     assert few_pairs(("T1w",), ("T1w", "CT")) == [(("T1w",), "CT")]
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"), [([], "p0, learnt from, step 4"), (["p2"], "p2, held out, step 4")]
+)
+def test_example_slices_are_drawn_without_checks_too(
+    written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, held: list[str], shown: str
+):
+    titles: list[str] = []
+    draw = samples.montage
+    monkeypatch.setattr(
+        samples, "montage", lambda path, rows, title: (titles.append(title), draw(path, rows, title))
+    )
+    config = written(data={"held_out": held}, optim={"steps": 5}, run={"samples_every": 2, "measure": False})
+    folder = train(config).folder
+    assert [path.name for path in sorted((folder / "samples").iterdir())] == [
+        "step-000002.png",
+        "step-000004.png",
+        "step-000005.png",
+    ]
+    assert titles[1] == shown
+    with Image.open(folder / "samples" / "step-000002.png") as picture:
+        assert picture.getpixel((0, 0))[:3] == (0, 0, 0)  # on black, as the scans in the window
+
+
+def test_checks_draw_the_only_pictures_where_they_are_made(written: Callable[..., Path]):
+    config = written(validation={"every": 3}, run={"samples_every": 1, "measure": False})
+    folder = train(config).folder
+    assert len(list((folder / "samples").iterdir())) == 2
 
 
 def test_checks_are_made_on_time_and_the_best_network_is_exported(written: Callable[..., Path]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from napari_mrsynth.cli._output import Style, absolute
 from napari_mrsynth.errors import ConfigError, ContrastError, OutputError
+from napari_mrsynth.io.atomic import require_makeable
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -54,6 +54,7 @@ Changes = Annotated[
     typer.Option("--set", metavar="SETTING=VALUE", help="Change a setting: optim.steps=1000"),
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal in minutes; its figures say nothing.")]
+_ELSEWHERE = "Choose another folder with --out."
 REHEARSED = "A rehearsal: these figures say nothing."
 Telling = Annotated[
     Style, typer.Option(help="Progress for people, or one JSON object a line; on standard error.")
@@ -117,12 +118,7 @@ def makeable(folder: Path) -> Path:
         If it is no folder and cannot become one, or is read-only.
     """
     folder = absolute(folder)
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir():
-        raise OutputError(
-            f"{folder} cannot be made: {there} is a file.", hint="Choose another folder with --out."
-        )
-    _require_writable(there)
+    require_makeable(folder, _ELSEWHERE)
     return folder
 
 
@@ -138,13 +134,6 @@ def writable(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"{folder} cannot be made: {error.strerror}.", hint="Choose another folder with --out."
-        ) from error
-    _require_writable(folder)
+        raise OutputError(f"{folder} cannot be made: {error.strerror}.", hint=_ELSEWHERE) from error
+    require_makeable(folder, _ELSEWHERE)
     return folder
-
-
-def _require_writable(folder: Path) -> None:
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder} is read-only.", hint="Choose another folder with --out.")

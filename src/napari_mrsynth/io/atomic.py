@@ -25,6 +25,27 @@ _HINTS = {
 }
 
 
+def require_makeable(folder: Path, hint: str = "Choose another folder.") -> None:
+    """Refuse a folder that could not be written to, or could not be made; nothing is made yet.
+
+    Parameters
+    ----------
+    folder : Path
+    hint : str
+        What to do instead.
+
+    Raises
+    ------
+    OutputError
+        Naming the folder, and what stands in the way.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(f"{folder} cannot be made: {there} is a file.", hint=hint)
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"{folder} cannot be written: {there} is read-only.", hint=hint)
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that becomes `path` on success and disappears on failure.

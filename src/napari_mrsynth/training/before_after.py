@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.training.aside import Aside
-from napari_mrsynth.training.samples import montage, top
+from napari_mrsynth.training.samples import OFF, montage, top
 
 if TYPE_CHECKING:
     from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
@@ -79,8 +79,8 @@ class BeforeAfter:
                     (f"{target} true", truth, "gray", white),
                     ("made before", before[request], "gray", white),
                     ("made after", after[request], "gray", white),
-                    ("off before", np.abs(before[request] - truth), "magma", white / 3),
-                    ("off after", np.abs(after[request] - truth), "magma", white / 3),
+                    ("off before", np.abs(before[request] - truth), "magma", white / OFF),
+                    ("off after", np.abs(after[request] - truth), "magma", white / OFF),
                 ]
             )
         montage(path, rows, f"{patient.subject}, each from the other contrasts")

@@ -240,6 +240,9 @@ class RunConfig:
         Steps from one checkpoint to the next.
     log_every : int
         Steps from one row of the log to the next.
+    samples_every : int
+        Steps from one picture of example slices to the next, where no check on held-out patients draws any; 0
+        for none. Of a patient who is held out, else of one who is learnt from, which the picture says.
     accelerator : str
         ``auto``, ``cpu``, ``gpu``, ``cuda`` or ``mps``.
     devices : int
@@ -257,6 +260,7 @@ class RunConfig:
     folder: str = "runs/anysubset"
     checkpoint_every: int = 200
     log_every: int = 20
+    samples_every: int = 0
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ import numpy as np
 from napari_mrsynth.bundles import Bundle, BundleStore
 from napari_mrsynth.bundles.card import is_id
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
+from napari_mrsynth.io.atomic import require_makeable
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
 from napari_mrsynth.training.adapt import Pace, Pair, adapt, errors
 from napari_mrsynth.training.aside import keep_aside, was_seen
@@ -240,9 +240,7 @@ def _require_free(settings: FineTune) -> None:
     if not settings.id and settings.out is None:
         return  # an id made of what is learnt from what
     out = settings.out or user_models() / settings.id
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not os.access(there, os.W_OK):
-        raise OutputError(f"{out} cannot be written: {there} is read-only.", hint="Choose another folder.")
+    require_makeable(out.parent if out.is_file() else out)
     if out.exists() and out.resolve() == settings.bundle.folder.resolve():
         raise OutputError(
             f"{out} is the model that is fine-tuned; it is not overwritten.", hint="Choose another folder."

@@ -14,12 +14,13 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.progress import ProgressCallback
-from napari_mrsynth.training.callbacks import ReportProgress
+from napari_mrsynth.training.callbacks import DrawSamples, ReportProgress
 from napari_mrsynth.training.checkpoints import WholeCheckpointIO, kept, step_of
 from napari_mrsynth.training.curve import CurveLogger
 from napari_mrsynth.training.module import Loop
 from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.registry import PREDICTORS
 
 __all__ = ["Loop", "fit"]
 
@@ -79,6 +80,10 @@ def fit(
     if config.validation.every and held_out:
         loop.watch = loop.check(held_out, folder)
         callbacks.append(loop.watch)
+    elif config.run.samples_every and config.system in PREDICTORS:
+        shown, said = (held_out[0], "held out") if held_out else (loop.patients[0], "learnt from")
+        every = config.run.samples_every
+        callbacks.append(DrawSamples(folder / "samples", config.system, shown, said, every))
     with _said_plainly(last):
         trainer = L.Trainer(
             accelerator=config.run.accelerator,

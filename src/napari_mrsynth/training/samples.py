@@ -11,15 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.registry import predictor_of
 
 if TYPE_CHECKING:
     from torch import nn
 
-INCHES = 1.7
+INCHES = 1.5
 """Side of one picture."""
+
+OFF = 3
+"""Differences are shown so many times as bright as the images."""
+
+_INK = "#d8d8d8"
+_SCALE = f"“off”: the absolute difference, brightest at 1/{OFF} of white"
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
         row += [
             (f"{target} made", image, "gray", top(one, target)),
             (f"{target} true", truth, "gray", top(one, target)),
-            ("off by", np.abs(image - truth), "magma", top(one, target) / 3),
+            ("off by", np.abs(image - truth), "magma", top(one, target) / OFF),
         ]
         rows.append(row)
     montage(path, rows, f"{patient.subject}, {title}")
@@ -89,23 +95,26 @@ def top(patient: Prepared, contrast: str) -> float:
 def montage(path: Path, rows: list[list[tuple[str, NDArray[np.float32], str, float]]], title: str) -> None:
     """Write rows of (title, slice (A, R), colour map, intensity shown as the map's end) as a PNG.
 
+    Drawn as the scans are: on black, front up, the patient's left on the left; letters say so.
+
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If it cannot be written, or matplotlib is not installed.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = max(len(row) for row in rows)
-    figure = Figure((INCHES * columns, (INCHES + 0.25) * len(rows) + 0.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=9)
+    figure = blank_figure(INCHES * columns, (INCHES + 0.25) * len(rows) + 0.45)
+    figure.set_facecolor("black")
+    figure.suptitle(title, fontsize=10, color=_INK)
     for axes in (grid := figure.subplots(len(rows), columns, squeeze=False)).ravel():
         axes.axis("off")
     for line, row in zip(grid, rows, strict=True):
         for axes, (name, image, colours, top) in zip(line[-len(row) :], row, strict=True):
-            axes.imshow(image[::-1], cmap=colours, vmin=0, vmax=top)  # (A, R): front up, left on the left
-            axes.set_title(name, fontsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100, format="png")
+            axes.imshow(image[::-1], cmap=colours, vmin=0, vmax=top)
+            axes.set_title(name, fontsize=9, color=_INK)
+        for x, side in ((0.0, "L"), (1.0, "R")):
+            where = {"ha": "left" if side == "L" else "right", "va": "center"}
+            first = line[-len(row)]
+            first.text(x, 0.04, side, transform=first.transAxes, fontsize=8, color=_INK, **where)
+    figure.supxlabel(_SCALE, fontsize=8, color=_INK)
+    write_png(figure, path, dpi=100)

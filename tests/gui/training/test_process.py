@@ -190,10 +190,10 @@ def test_a_training_is_paused_resumed_and_its_model_put_on_the_list(task, tmp_pa
     session.start(task)
     assert session.said.phase is Phase.PAUSED, session.said
     assert session.can_resume
-    assert 6 < session.losses[-1][0] < 11
+    assert 6 < session.figures.losses[-1][0] < 11
     session.resume()
     assert session.said.phase is Phase.DONE, session.said
-    assert [step for step, _ in session.losses] == list(range(12))
-    assert [step for step, _ in session.errors] == [6, 12]
-    assert session.sample == task.folder / "samples" / "step-000012.png"
+    assert [step for step, _ in session.figures.losses] == list(range(12))
+    assert [step for step, _ in session.figures.errors] == [6, 12]
+    assert session.figures.sample == task.folder / "samples" / "step-000012.png"
     assert (tmp_path / "home" / "models" / "tiny" / "card.yaml").is_file()

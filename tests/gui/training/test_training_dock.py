@@ -291,7 +291,7 @@ def test_the_loss_is_drawn_as_it_is_told(dock, answers, process, cohort):
     process.step(10, 200, 0.5)
     process.tell(Progress(0.85, "measuring the fine-tuned model on b"))
     process.step(20, 200, 0.4)
-    assert dock.session.losses == [(10, 0.5), (20, 0.4)]
+    assert dock.session.figures.losses == [(10, 0.5), (20, 0.4)]
     assert dock.controls.message.text() == "Step 20 of 200, loss 0.4000"
     assert not dock.curve.grab().isNull()
 
@@ -336,7 +336,7 @@ def test_a_slice_made_before_and_after_is_shown_anew_each_time(dock, answers, pr
         assert dock.curve.grab().save(str(drawn[-1]))
         process.end(Ended(0, report=REPORT))
         assert not dock.sample.isHidden()
-        assert dock.session.sample == drawn[-1]
+        assert dock.session.figures.sample == drawn[-1]
         dock.controls.start.click()
         assert dock.sample.isHidden()
     assert drawn[0] != drawn[1]
@@ -507,12 +507,12 @@ def test_curves_and_pictures_are_read_from_the_run_folder(dock, answers, process
     (folder / "samples").mkdir()
     dock.curve.grab().save(str(folder / "samples" / "step-000002.png"))
     dock.session.tick()
-    assert dock.session.losses == [(0, 0.9), (1, 0.8)]
-    assert dock.session.errors == [(2, 0.3)]
+    assert dock.session.figures.losses == [(0, 0.9), (1, 0.8)]
+    assert dock.session.figures.errors == [(2, 0.3)]
     assert not dock.sample.isHidden()
     log(folder, "metrics.csv", "step,loss,rate\n0,0.9,1\n1,0.8,1\n2,0.7,1\n")
     dock.session.tick()
-    assert dock.session.losses[-1] == (2, 0.7)
+    assert dock.session.figures.losses[-1] == (2, 0.7)
 
 
 def test_whatever_error_is_logged_is_drawn_under_its_name(dock, answers, process, cohort):
@@ -522,7 +522,7 @@ def test_whatever_error_is_logged_is_drawn_under_its_name(dock, answers, process
     log(folder, "metrics.csv", "step,loss\n0,0.9\n")
     log(folder, "held_out.csv", "step,dice_error,oedema,lesion\n2,0.4,0.5,0.3\n4,0.3,0.4,0.2\n")
     dock.session.tick()
-    assert dock.session.errors == [(2, 0.4), (4, 0.3)]
+    assert dock.session.figures.errors == [(2, 0.4), (4, 0.3)]
     assert dock.curve.error_title == "held-out dice error"
     assert not dock.curve.grab().isNull()
 

@@ -341,8 +341,9 @@ class TrainingPresenter:
         session, dock = self.session, self._dock
         tuning = session.mode is Mode.FINE_TUNE
         if isinstance(session.task, FineTuneTask if tuning else TRAININGS):
-            dock.curve.show_curves(session.losses, session.errors, session.steps, session.error_name)
-            dock.sample.show_picture(session.sample)
+            seen = session.figures
+            dock.curve.show_curves(seen.losses, seen.errors, seen.steps, seen.error_name)
+            dock.sample.show_picture(seen.sample)
         else:  # what is known is of the other kind of training
             dock.curve.show_curves((), (), 0)
             dock.sample.show_picture(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from psygnal import Signal
 
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui.training import telling
-from napari_mrsynth.gui.training.curves import Point, Tail, newest_sample, step_in
+from napari_mrsynth.gui.training.figures import Figures
 from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
 from napari_mrsynth.gui.training.process import Ended, Process
 from napari_mrsynth.gui.training.tasks import (
@@ -82,19 +81,13 @@ class TrainingSession:
         self._refusal: Said | None = None
         self._ends: dict[Mode, tuple[Said, Task | None]] = {}
         self.task: Task | None = None
-        self.losses: list[Point] = []
-        self.errors: list[Point] = []
-        self.error_name = ""
-        self.sample: Path | None = None
-        self.steps = 0
+        self.figures = Figures()
         self._home = home or user_data_path("napari-mrsynth", appauthor=False)
         self._process = process
         self._runner = Runner(executor or ImmediateExecutor(), self._say_looking)
         self._running = False
         self._stopping = False
-        self._stepped = 0
         self._checkpoint: int | None = None
-        self._tails: tuple[Tail, Tail] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._pictures = 0
 
@@ -119,7 +112,7 @@ class TrainingSession:
         if not self.busy:
             said, task = self._ends.get(mode, (None, None))
             if said is not None and task is not self.task:  # what was drawn is of the other
-                self.task, self.losses, self.errors, self.error_name, self.sample = task, [], [], "", None
+                self.task, self.figures = task, Figures()
             self.figures_changed.emit()
             self._say(said or self.situation())
 
@@ -209,12 +202,8 @@ class TrainingSession:
         self._refuse_while_busy("start a training")
         self.task = task
         self._ends.pop(self.mode, None)
-        self.losses, self.errors, self.error_name, self.sample = [], [], "", None
-        self.steps, self._stepped, self._stopping, self._checkpoint = task.steps, 0, False, None
-        self._tails = None
-        if isinstance(task, TRAININGS):
-            log = task.folder / "log"
-            self._tails = (Tail(log / "metrics.csv", "loss"), Tail(log / "held_out.csv"))
+        self.figures = Figures(task)
+        self._stopping, self._checkpoint = False, None
         self._running = True
         self.figures_changed.emit()
         self._say(Said(Phase.RUNNING, "Starting …", progress=Progress(0.0, "Starting")))
@@ -236,7 +225,7 @@ class TrainingSession:
         self._checkpoint = self._checkpoint_time()
         hint = "Nothing that was learnt is lost."
         self._say(Said(Phase.PAUSING, "Pausing at the next checkpoint …", hint, self.said.progress))
-        if not self._stepped:
+        if not self.figures.step:
             self._interrupt()
 
     def stop(self) -> None:
@@ -259,15 +248,7 @@ class TrainingSession:
 
     def tick(self) -> None:
         """Read what the training has written; called every now and then while it runs."""
-        task = self.task
-        if not isinstance(task, TRAININGS) or self._tails is None:
-            return
-        loss, error = self._tails
-        changed = any([loss.read(), error.read()])
-        sample = newest_sample(task.folder)
-        if changed or sample != self.sample:
-            self.losses, self.errors, self.sample = loss.points, error.points, sample
-            self.error_name = error.name
+        if self.figures.read():
             self.figures_changed.emit()
         if self.said.phase is Phase.PAUSING and self._running and not self._stopping:
             written = self._checkpoint_time()
@@ -311,13 +292,8 @@ class TrainingSession:
         return None
 
     def _told(self, progress: Progress) -> None:
-        found = step_in(progress.message)
-        if found is not None:
-            step, self.steps, loss = found
-            self._stepped = step
-            if isinstance(self.task, FineTuneTask) and math.isfinite(loss):
-                self.losses.append((step, loss))
-                self.figures_changed.emit()
+        if self.figures.hear(progress.message):
+            self.figures_changed.emit()
         phase = self.said.phase if self.said.phase is Phase.PAUSING else Phase.RUNNING
         message = self.said.message if phase is Phase.PAUSING else _sentence(progress.message)
         self._say(Said(phase, message, self.said.hint if phase is Phase.PAUSING else "", progress))
@@ -325,8 +301,7 @@ class TrainingSession:
     def _ended(self, ended: Ended) -> None:
         self._running = False
         self.tick()
-        if isinstance(self.task, FineTuneTask) and self.task.picture and self.task.picture.is_file():
-            self.sample = self.task.picture
+        if self.figures.find_picture():
             self.figures_changed.emit()
         asked, pausing = self._stopping, self.said.phase is Phase.PAUSING
         if ended.exit_code == 0 and not ended.crashed and ended.report:
@@ -342,7 +317,7 @@ class TrainingSession:
     def _interrupted(self, *, paused: bool) -> Said:
         if isinstance(self.task, FineTuneTask):
             return Said(Phase.READY, "Stopped. Nothing was written.")
-        where = f" at step {self._stepped}" if self._stepped else " before the first step"
+        where = f" at step {self.figures.step}" if self.figures.step else " before the first step"
         word = "Paused" if paused else "Stopped"
         if not self.has_checkpoint:
             return Said(Phase.READY, f"{word}{where}.", "There is no checkpoint yet: Start begins anew.")
