@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,12 +79,17 @@ def begin_fine_tuning(dock: TrainingDock, answers: Answers, cohort: Path) -> Non
 
 def begin_training(dock: TrainingDock, answers: Answers, cohort: Path) -> Path:
     """Start a training on the cohort; return its run folder."""
+    ask_for_training(dock, answers, cohort)
+    return dock.session.task.folder
+
+
+def ask_for_training(dock: TrainingDock, answers: Answers, cohort: Path) -> None:
+    """Ask for a training on the cohort."""
     dock.modes.setCurrentIndex(1)
     dock.train.contrasts.setText("T1w, T2w")
     answers.chosen = cohort
     dock.train.folder.click()
     dock.controls.start.click()
-    return dock.session.task.folder
 
 
 def checkpoint(folder: Path, second: int) -> None:
@@ -492,6 +498,96 @@ def test_models_of_another_system_are_no_start_and_adversarial_trainings_are_not
     assert "validation.every=0" in process.started[0]
 
 
+def test_what_the_options_say_reaches_a_fine_tuning(dock, answers, process, cohort):
+    from napari_mrsynth.training.adapt import Pace
+
+    usual = Pace()
+    options = dock.tune.options
+    assert (options.rate.value(), options.batch.value(), options.crop.value()) == (
+        usual.lr,
+        usual.batch,
+        usual.crop,
+    )
+    options.rate.setValue(0.0001)
+    options.crop.setValue(64)
+    begin_fine_tuning(dock, answers, cohort)
+    asked = dict(pairwise(process.started[0]))
+    assert (asked["--rate"], asked["--batch"], asked["--crop"]) == ("0.0001", "8", "64")
+
+
+def test_only_options_that_were_changed_change_a_configuration(dock, answers, process, cohort):
+    options = dock.train.options
+    begin_training(dock, answers, cohort)
+    assert not [each for each in process.started[0] if each.startswith(("optim.lr", "optim.batch"))]
+    dock.session.close()
+    process.end(Ended(1, report={"error": {"type": "OSError", "message": "gone"}}))
+    options.rate.setValue(0.0003)
+    options.batch.setValue(2)
+    options.further.setPlainText("optim.ema=0.9\n\n  network.latent=4  \n")
+    dock.controls.start.click()
+    settings = process.started[1][2::2]
+    assert [each for each in settings if each.startswith(("optim.lr", "optim.batch", "optim.ema"))] == [
+        "optim.lr=0.0003",
+        "optim.batch=2",
+        "optim.ema=0.9",
+    ]
+    assert "network.latent=4" in settings
+    choose_configuration(dock, "segmenter", "configs", "tumour.yaml")  # fills in what that one says
+    assert not options.changed
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [("optim.steps=5", "the fields above decide it"), ("faster", "not of the form a.b=value")],
+)
+def test_a_further_setting_that_cannot_be_is_refused_before_anything_starts(
+    dock, answers, process, cohort, line, says
+):
+    dock.train.options.further.setPlainText(line)
+    ask_for_training(dock, answers, cohort)
+    assert line in dock.controls.message.text()
+    assert says in dock.controls.message.text()
+    assert not process.started
+
+
+def test_an_error_calls_settings_as_the_dock_does(dock, answers, process, cohort):
+    begin_fine_tuning(dock, answers, cohort)
+    error = {"type": "DivergedError", "message": "The loss is nan.", "hint": "Give a lower --rate."}
+    process.end(Ended(2, report={"error": error}))
+    assert dock.controls.hint.text() == "Give a lower learning rate (Options)."
+
+
+def test_the_last_steps_of_what_is_being_stopped_do_not_take_the_word_back(dock, answers, process, cohort):
+    begin_training(dock, answers, cohort)
+    process.step(5, 100, 0.5)
+    dock.controls.stop.click()
+    process.step(6, 100, 0.4)
+    assert phase(dock) is Phase.STOPPING
+    assert dock.controls.message.text() == "Stopping …"
+    assert not dock.controls.stop.isEnabled()
+    assert not dock.controls.pause.isEnabled()
+
+
+def test_a_pause_says_when_its_checkpoint_comes(dock, answers, process, cohort):
+    dock.train.checkpoint.setValue(50)
+    begin_training(dock, answers, cohort)
+    process.tell(Progress(0.1, "step 20 of 1000, loss 0.5", seconds_left=1960.0))
+    dock.controls.pause.click()
+    assert "It comes after step 50, in about 1 min" in dock.controls.hint.text()
+
+
+def test_figures_of_a_run_that_has_ended_are_called_that(dock, answers, process, cohort):
+    assert dock.progress.text() == "PROGRESS"
+    dock.tune.name.setText("mine")
+    begin_fine_tuning(dock, answers, cohort)
+    process.step(1, 10, 0.5)
+    assert dock.progress.text() == "PROGRESS"
+    process.end(Ended(0, report=REPORT))
+    assert dock.progress.text() == "LAST RUN: mine"
+    dock.modes.setCurrentIndex(1)
+    assert dock.progress.text() == "PROGRESS"
+
+
 def test_a_data_folder_that_is_none_is_said(dock, answers, cohort):
     dock.modes.setCurrentIndex(1)
     answers.chosen = cohort / "notes"
@@ -715,7 +811,7 @@ def test_a_segmenter_is_told_of_by_its_overlap():
         "label_value_dice": {"b": 1.0},
     }
     said = trained({"bundle": "/x", "steps": 4, "exported_step": 4, "results": results}, "mine")
-    assert said.message == "Done after 4 steps. Mean Dice on the held-out patients: 0.6000."
+    assert said.message == "Done after 4 steps. Mean Dice on all slices of the held-out patients: 0.6000."
 
 
 def test_leaving_while_it_runs_asks_first(dock, answers, process, cohort):

@@ -12,12 +12,13 @@ _LOOKS = {
     Phase.LOOKING: "busy",
     Phase.RUNNING: "busy",
     Phase.PAUSING: "busy",
+    Phase.STOPPING: "busy",
     Phase.PAUSED: "blocked",
     Phase.ROLLED_BACK: "blocked",
 }
 """Phases whose message looks like another state's."""
 
-_WORKING = (Phase.LOOKING, Phase.RUNNING, Phase.PAUSING)
+_WORKING = (Phase.LOOKING, Phase.RUNNING, Phase.PAUSING, Phase.STOPPING)
 
 
 class Controls(StatusPanel):
@@ -66,7 +67,7 @@ class Controls(StatusPanel):
         self.resume.setVisible(can_resume)
         self.pause.setVisible(can_pause and not can_resume)
         self.pause.setEnabled(said.phase is Phase.RUNNING)
-        self.stop.setEnabled(working)
+        self.stop.setEnabled(working and said.phase is not Phase.STOPPING)
         tip = (
             "Stop now; what was learnt since the last checkpoint is lost"
             if can_pause

@@ -32,7 +32,7 @@ class CurveView(QWidget):
         self.setAccessibleName("Loss and held-out error by step")
         self.setToolTip(
             "Left: the loss, which is made small, on the scans that are learnt from. "
-            "Right: the error on held-out patients. Both axes are logarithmic; less is better."
+            "Right: the error on some slices of held-out patients. Both axes are logarithmic; less is better."
         )
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -77,6 +77,10 @@ class TrainingDock(DockFrame):
         """Wide enough for the tables."""
         return QSize(390, 860)
 
+    def show_whose(self, run: str | None) -> None:
+        """Say whose progress is shown: of what runs or will, or of a run that has ended."""
+        self.progress.setText("PROGRESS" if run is None else f"LAST RUN: {run}" if run else "LAST RUN")
+
     def reveal(self, widget: QWidget) -> None:
         """Scroll so that a widget of the sections is seen whole, as far up as it goes."""
         self._revealed = widget

@@ -18,8 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_mrsynth.gui.training.options import Options
 from napari_mrsynth.gui.training.patient_list import PatientList, shortened
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
+from napari_mrsynth.gui.training.tasks import FineTuneTask
 from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
 if TYPE_CHECKING:
@@ -53,12 +55,14 @@ class FineTunePanel(QWidget):
             self.parts.addItem(text, part)
         self.steps = QSpinBox()
         self.steps.setRange(1, 100_000)
-        self.steps.setValue(200)
+        self.steps.setValue(FineTuneTask.steps)
         self.steps.setAccessibleName("Steps")
         self.steps.setToolTip("How many steps the optimiser takes; the time left is shown once it runs")
         self.name = QLineEdit()
         self.name.setPlaceholderText("made up if left empty")
         self.name.setAccessibleName("Name of the new model")
+        self.options = Options()
+        self.options.show_values(FineTuneTask.rate, FineTuneTask.batch, FineTuneTask.crop)
         self.aside = muted()
         self._lay_out()
         self.add.clicked.connect(self.folder_asked)
@@ -123,3 +127,4 @@ class FineTunePanel(QWidget):
         whole.addLayout(buttons)
         whole.addWidget(self.aside)
         whole.addLayout(how)
+        self.options.add_to(whole)

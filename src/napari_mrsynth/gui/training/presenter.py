@@ -223,6 +223,9 @@ class TrainingPresenter:
             tuple(usable),
             panel.parts.currentData(),
             panel.steps.value(),
+            panel.options.rate.value(),
+            panel.options.batch.value(),
+            panel.options.crop.value(),
             panel.name.text().strip(),
             self.session.new_picture(),
         )
@@ -243,11 +246,16 @@ class TrainingPresenter:
             steps=panel.steps.value(),
             only=chosen.only(root),
             held_out=panel.patients.ticked,
-            check_every=panel.check.value() if chosen.settings.system not in UNWATCHED else 0,
+            check_every=panel.check.value(),
             checkpoint_every=panel.checkpoint.value(),
             contrasts=panel.wanted if asked else (),
             start=parent,
             own=chosen.own,
+            changes=(
+                *(f"{key}={value}" for key, value in panel.options.changed.items()),
+                *panel.options.lines,
+            ),
+            watched=chosen.settings.system not in UNWATCHED,
         )
 
     # ------------------------------------------------------------------ what there is
@@ -335,19 +343,29 @@ class TrainingPresenter:
                 said = Said(Phase.EMPTY, "Nobody is left to learn from.", "See why in the list.")
             else:
                 said = telling.NO_DATA
+        self._show_whose()
         dock.controls.show_said(said, can_start=able, can_pause=train, can_resume=session.can_resume)
 
     def _show_figures(self) -> None:
         session, dock = self.session, self._dock
-        tuning = session.mode is Mode.FINE_TUNE
-        if isinstance(session.task, FineTuneTask if tuning else TRAININGS):
+        if self._shows(session.task):
             seen = session.figures
             dock.curve.show_curves(seen.losses, seen.errors, seen.steps, seen.error_name)
             dock.sample.show_picture(seen.sample)
         else:  # what is known is of the other kind of training
             dock.curve.show_curves((), (), 0)
             dock.sample.show_picture(None)
-        dock.result.setVisible(tuning and dock.result.rowCount() > 0)
+        dock.result.setVisible(session.mode is Mode.FINE_TUNE and dock.result.rowCount() > 0)
+        self._show_whose()
+
+    def _show_whose(self) -> None:
+        task = self.session.task
+        ended = task is not None and not self.session.busy and self._shows(task)
+        self._dock.show_whose(task.id if ended and task is not None else None)
+
+    def _shows(self, task: Task | None) -> bool:
+        """Say whether a task is of the kind that is chosen."""
+        return isinstance(task, FineTuneTask if self.session.mode is Mode.FINE_TUNE else TRAININGS)
 
     def _show_result(self, report: Any) -> None:
         self._dock.result.show_rows(telling.rows_of(report))

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from napari_mrsynth.gui.training.tasks import (
     unfinished,
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
-from napari_mrsynth.progress import Progress
+from napari_mrsynth.progress import Progress, format_seconds
 from napari_mrsynth.session import Status
 from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
 from napari_mrsynth.session.runner import Runner
@@ -223,7 +224,7 @@ class TrainingSession:
         if not self._running or self._stopping or not isinstance(self.task, TRAININGS):
             return
         self._checkpoint = self._checkpoint_time()
-        hint = "Nothing that was learnt is lost."
+        hint = f"{self._next_checkpoint()}Nothing that was learnt is lost."
         self._say(Said(Phase.PAUSING, "Pausing at the next checkpoint …", hint, self.said.progress))
         if not self.figures.step:
             self._interrupt()
@@ -234,7 +235,7 @@ class TrainingSession:
             self._runner.cancel()
             self._say(self.situation())
         if self._running and not self._stopping:
-            self._say(Said(self.said.phase, "Stopping …", progress=self.said.progress))
+            self._say(Said(Phase.STOPPING, "Stopping …", progress=self.said.progress))
             self._interrupt()
 
     def close(self) -> None:
@@ -280,6 +281,18 @@ class TrainingSession:
         self._stopping = True
         self._process.interrupt()
 
+    def _next_checkpoint(self) -> str:
+        """Say when the next checkpoint comes; nothing where that is not known."""
+        step, steps, progress = self.figures.step, self.figures.steps, self.said.progress
+        if not isinstance(self.task, TRAININGS) or not step or progress is None:
+            return ""
+        every = self.task.checkpoint_every
+        due = min((step // every + 1) * every, steps)
+        if progress.seconds_left is None or due <= step:
+            return f"It comes after step {due}. "
+        seconds = progress.seconds_left * (due - step) / (steps - step)
+        return f"It comes after step {due}, in about {format_seconds(seconds)}. "
+
     def _resumable_end(self) -> Said | None:
         end, _ = self._ends.get(self.mode, (None, None))
         return end if end is not None and end.resumable and self.has_checkpoint else None
@@ -294,9 +307,10 @@ class TrainingSession:
     def _told(self, progress: Progress) -> None:
         if self.figures.hear(progress.message):
             self.figures_changed.emit()
-        phase = self.said.phase if self.said.phase is Phase.PAUSING else Phase.RUNNING
-        message = self.said.message if phase is Phase.PAUSING else _sentence(progress.message)
-        self._say(Said(phase, message, self.said.hint if phase is Phase.PAUSING else "", progress))
+        if self.said.phase in (Phase.PAUSING, Phase.STOPPING):  # the last steps do not take the word back
+            self._say(replace(self.said, progress=progress))
+        else:
+            self._say(Said(Phase.RUNNING, _sentence(progress.message), progress=progress))
 
     def _ended(self, ended: Ended) -> None:
         self._running = False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.training.config import load_config
+from napari_mrsynth.training.strict import override, refuse_fixed
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
@@ -30,6 +31,10 @@ class FineTuneTask:
     parts : str
         ``decoder`` or ``all``.
     steps : int
+    rate : float
+        Learning rate at its highest.
+    batch, crop : int
+        Crops per step, and their side in voxels.
     id : str
         Of the new model; made up if empty.
     picture : Path, optional
@@ -40,6 +45,9 @@ class FineTuneTask:
     patients: tuple[Path, ...]
     parts: str = "decoder"
     steps: int = 200
+    rate: float = 5e-4
+    batch: int = 8
+    crop: int = 96
     id: str = ""
     picture: Path | None = None
     folder: None = None  # its logs and checkpoints are temporary
@@ -56,7 +64,14 @@ class FineTuneTask:
         """What follows ``mrsynth``."""
         named = ("--id", self.id) if self.id else ()
         drawn = ("--picture", str(self.picture)) if self.picture is not None else ()
-        options = ("--parts", self.parts, "--steps", str(self.steps), *named, *drawn)
+        pace = {"--steps": self.steps, "--rate": self.rate, "--batch": self.batch, "--crop": self.crop}
+        options = (
+            "--parts",
+            self.parts,
+            *(str(part) for pair in pace.items() for part in pair),
+            *named,
+            *drawn,
+        )
         patients = (str(patient) for patient in self.patients)
         return ("finetune", *options, "--progress", "json", "--json", "--", self.bundle, *patients)
 
@@ -91,6 +106,15 @@ class TrainTask:
     own : bool
         Whether the card's words are the user's; else what the shipped configuration says of its own data is
         not repeated.
+    changes : tuple of str
+        Other settings that differ from the configuration's: ``optim.lr=0.0001``.
+    watched : bool
+        Whether held-out patients can be looked at while it learns; else example slices are drawn as often.
+
+    Raises
+    ------
+    ConfigError
+        If a change is not of that form, or is of a setting that is given above.
     """
 
     config: Path
@@ -105,10 +129,26 @@ class TrainTask:
     contrasts: tuple[str, ...] = ()
     start: Card | None = None
     own: bool = False
+    changes: tuple[str, ...] = ()
+    watched: bool = True
+
+    def __post_init__(self) -> None:
+        for change in self.changes:
+            override({}, change)
+        fields = [key for key in self._values if key == "card.id" or not key.startswith("card.")]
+        refuse_fixed(self.changes, dict.fromkeys(fields, "the fields above decide it"))
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """What follows ``mrsynth``."""
+        settings = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._values.items())
+        pairs = (part for setting in (*settings, *self.changes) for part in ("--set", setting))
+        return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
+
+    @property
+    def _values(self) -> dict[str, object]:
+        """The settings that are not left to the configuration."""
+        watches = self.watched and bool(self.held_out)
         values: dict[str, object] = {
             "data.root": str(self.root),
             "data.only": self.only,
@@ -117,7 +157,8 @@ class TrainTask:
             "run.folder": str(self.folder),
             "run.checkpoint_every": self.checkpoint_every,
             "optim.steps": self.steps,
-            "validation.every": self.check_every if self.held_out else 0,
+            "validation.every": self.check_every if watches else 0,
+            "run.samples_every": 0 if watches else self.check_every,
             "card.id": self.id,
         }
         if self.start is not None:
@@ -138,9 +179,7 @@ class TrainTask:
                 "card.limits": "",
                 "card.data_licences": ["Patients given by the user, known by their hashes only."],
             }
-        settings = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
-        pairs = (part for setting in settings for part in ("--set", setting))
-        return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
+        return values
 
 
 @dataclass(frozen=True)
@@ -156,12 +195,15 @@ class ResumeTask:
     steps : int
     saved : float
         When the last checkpoint was written, in seconds of the Unix clock.
+    checkpoint_every : int
+        Steps between checkpoints.
     """
 
     folder: Path
     id: str
     steps: int
     saved: float = 0.0
+    checkpoint_every: int = 100
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -192,7 +234,8 @@ def unfinished(runs: Path) -> tuple[ResumeTask, ...]:
         except (OSError, MrsynthError):  # not begun, or not to be read: nothing to go on with
             continue
         if not is_finished(folder, settings.card.id):
-            found.append(ResumeTask(folder, settings.card.id, settings.optim.steps, saved))
+            every = settings.run.checkpoint_every
+            found.append(ResumeTask(folder, settings.card.id, settings.optim.steps, saved, every))
     return tuple(sorted(found, key=lambda task: -task.saved))
 
 

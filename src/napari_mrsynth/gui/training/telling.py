@@ -16,6 +16,20 @@ SHOWN_LINES = 4
 _INCURABLE = ("DivergedError", "ConfigError", "InputError")
 """Types of errors that come again when a training goes on as it was."""
 
+_FIELDS = {
+    "--rate": "learning rate (Options)",
+    "optim.lr": "learning rate (Options)",
+    "optim.batch": "crops per step (Options)",
+    "optim.crop": "crop side (Options)",
+    "The crops' side": "The crop side (Options)",
+    "optim.steps": "length",
+    "run.folder": "name",
+    "validation.every": "check every",
+    "data.held_out": "held out",
+    "data.contrasts": "contrasts",
+}
+"""What the dock's fields are called, by the settings and options that they stand for."""
+
 
 class Phase(Enum):
     """Where a training stands."""
@@ -25,6 +39,7 @@ class Phase(Enum):
     READY = "ready"
     RUNNING = "running"
     PAUSING = "pausing"
+    STOPPING = "stopping"
     PAUSED = "paused"
     DONE = "done"
     ROLLED_BACK = "rolled back"
@@ -73,12 +88,14 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
         can_resume = False
     on = "Resume goes on from the last checkpoint." if can_resume else ""
     if isinstance(error, Mapping):
-        hint = f"{error.get('hint', '')} {on}".strip()
-        return Said(Phase.FAILED, str(error.get("message", "")), hint, resumable=can_resume)
+        message, hint = (in_the_dock(str(error.get(part, ""))) for part in ("message", "hint"))
+        return Said(Phase.FAILED, message, f"{hint} {on}".strip(), resumable=can_resume)
     how = "was ended by the system" if ended.crashed else f"ended with {ended.exit_code}"
     last = "\n".join(ended.last_lines[-SHOWN_LINES:])
     if not last:
-        last = "It said nothing; out of memory is a common cause: choose a smaller batch or crop."
+        last = (
+            "It said nothing; out of memory is a common cause: lower crops per step or crop side (Options)."
+        )
     return Said(
         Phase.FAILED,
         f"The training process {how}. napari is not affected.",
@@ -87,10 +104,17 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
     )
 
 
+def in_the_dock(text: str) -> str:
+    """Call settings as the dock does, where it has fields for them."""
+    for setting, field in _FIELDS.items():
+        text = text.replace(setting, field)
+    return text
+
+
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
     """Say what a training came to; `kept_in_run` is why it is not among the models."""
     figure = "".join(
-        f" Mean {name} on the held-out patients: {sum(found) / len(found):.4f}."
+        f" Mean {name} on all slices of the held-out patients: {sum(found) / len(found):.4f}."
         for measured, name in (("nmse", "error"), ("dice", "Dice"))
         if (found := _figures(report["results"].get(measured, {})))
     )

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_mrsynth.gui.training.configurations import Configuration
+from napari_mrsynth.gui.training.options import Options
 from napari_mrsynth.gui.training.patient_list import PatientList, shortened
 from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.unfinished_runs import UnfinishedRuns
@@ -67,6 +68,7 @@ class TrainPanel(QWidget):
         self.checkpoint.setToolTip("A pause waits for the next checkpoint")
         self.name = QLineEdit()
         self.name.setAccessibleName("Name of the new model")
+        self.options = Options(further=True)
         self.where = muted()
         self._lay_out()
         self.folder.clicked.connect(self.folder_asked)
@@ -95,12 +97,16 @@ class TrainPanel(QWidget):
         if not configurations:
             return
         current = configurations[chosen]
+        self.configuration.setToolTip(
+            f"{current.title}\nNetwork, losses and everything else; can be a file of yours"
+        )
         settings = current.settings
         self.contrasts.setText(", ".join(settings.data.contrasts))
         self.contrasts.setEnabled(current.takes_any_contrasts)
         self.steps.setValue(settings.optim.steps)
         self.check.setValue(settings.validation.every or max(settings.optim.steps // 20, 1))
         self.checkpoint.setValue(settings.run.checkpoint_every)
+        self.options.show_values(settings.optim.lr, settings.optim.batch, settings.optim.crop)
         self.name.setText(settings.card.id if current.own else f"my-{current.path.stem}")
 
     def show_starts(self, cards: Sequence[Card]) -> None:
@@ -156,6 +162,7 @@ class TrainPanel(QWidget):
         whole.addWidget(self.about)
         whole.addWidget(heading("Training"))
         whole.addLayout(form)
+        self.options.add_to(whole)
         whole.addWidget(self.where)
 
 

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_mrsynth.gui.widgets.card_dialog import card_html
-from napari_mrsynth.gui.widgets.pieces import muted, narrow_combo
+from napari_mrsynth.gui.widgets.pieces import folded, muted, narrow_combo
 from napari_mrsynth.session.choices import Choices
 
 if TYPE_CHECKING:
@@ -100,15 +98,7 @@ class ModelPanel(QWidget):
         form.addRow(self.keep_earlier)
         inside = QWidget()
         inside.setLayout(form)
-        self.options = QCollapsible("▸ Options", expandedIcon=QIcon(), collapsedIcon=QIcon())
-        self.options.toggled.connect(lambda open: self.options.setText("▾ Options" if open else "▸ Options"))
-        self.options.setDuration(0)
-        self.options.toggleButton().setObjectName("fold")
-        self.options.toggleButton().setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.options.setContentsMargins(0, 0, 0, 0)
-        self.options.layout().setContentsMargins(0, 0, 0, 0)
-        self.options.content().layout().setContentsMargins(4, 2, 0, 2)
-        self.options.addWidget(inside)
+        self.options = folded("Options", inside)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(5)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtGui import QIcon, QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QSizePolicy, QToolButton, QWidget
+from superqt import QCollapsible
 
 
 def heading(text: str) -> QLabel:
@@ -48,6 +49,20 @@ class WholeText(QLabel):
 
     def _ask(self) -> None:
         self.setMinimumHeight(self.heightForWidth(self.width()) if self.text() else 0)
+
+
+def folded(title: str, inside: QWidget) -> QCollapsible:
+    """Return a fold with a title, closed at first."""
+    fold = QCollapsible(f"▸ {title}", expandedIcon=QIcon(), collapsedIcon=QIcon())
+    fold.toggled.connect(lambda open: fold.setText(f"▾ {title}" if open else f"▸ {title}"))
+    fold.setDuration(0)
+    fold.toggleButton().setObjectName("fold")
+    fold.toggleButton().setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    fold.setContentsMargins(0, 0, 0, 0)
+    fold.layout().setContentsMargins(0, 0, 0, 0)
+    fold.content().layout().setContentsMargins(4, 2, 0, 2)
+    fold.addWidget(inside)
+    return fold
 
 
 def rule() -> QFrame:
