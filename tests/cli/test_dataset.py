@@ -87,7 +87,7 @@ def test_patients_give_their_own_lesions_where_no_maps_are_named(mrsynth, tmp_pa
     real = write_cohort(tmp_path / "real", patients=2)
     ended = mrsynth(
         *("dataset", "build", "--n", 1, "--out", tmp_path / "set", "--anatomy", "patients"),
-        *("--data", real, "--only", "p1", *LOOSE, "--json"),
+        *("--data", real, "--only", "p1", "--threshold", "0", "--json"),
     )
     assert ended.code == 0, ended.err
     assert (tmp_path / "set" / "sub-000001").is_dir()
@@ -101,6 +101,11 @@ def test_patients_give_their_own_lesions_where_no_maps_are_named(mrsynth, tmp_pa
         (("verify", "--real", ".", "--synthetic", ".", "--out", "OUT"), "it has no manifest.json"),
         (("verify", "--real", ".", "--synthetic", "junk", "--out", "OUT"), "it is not a folder"),
         (("build", "--n", 1, "--out", "OUT"), "No lesions to draw from"),
+        (("build", "--n", 1, "--out", "OUT", "--only", "p1"), "--only p1 would change nothing with random"),
+        (
+            ("build", "--n", 1, "--out", "OUT", "--anatomy", "patients", "--map-error", 0.1),
+            "--map-error 0.1 would change nothing with the anatomy of patients",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_json_error(mrsynth, library, tmp_path, monkeypatch, arguments, said):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_mrsynth.cli._options import REHEARSED, Changes, Disease, Only, Quick, listed
+from napari_mrsynth.cli._options import REHEARSED, Changes, Disease, Only, Quick, listed, refuse_unused
 from napari_mrsynth.cli._output import Report, absolute, left_out, pairs, showing_progress, table
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def build(
     ] = None,
     only: Only = "",
     structure_from: Annotated[
-        str, typer.Option(metavar="CONTRAST", help="The patients' scan that gives the anatomy.")
-    ] = "T1w",
+        str | None,
+        typer.Option(metavar="CONTRAST", help="The patients' scan that gives the anatomy; by default T1w."),
+    ] = None,
     want: Annotated[
         str, typer.Option(metavar="CONTRAST[,...]", help="What to make; by default all the generator can.")
     ] = "",
@@ -56,8 +57,12 @@ def build(
         float, typer.Option(metavar="DICE", help="What the segmenter must find again of each lesion; 0: all.")
     ] = 0.95,
     map_error: Annotated[
-        float, typer.Option(metavar="SHARE", help="Largest gap between a random map's outline and its mask.")
-    ] = 0.05,
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Largest gap between a random map's outline and its mask; by default 0.05.",
+        ),
+    ] = None,
     attempts: Annotated[
         int, typer.Option(min=1, metavar="K", help="How often a sample is tried before it is given up.")
     ] = 20,
@@ -75,6 +80,16 @@ def build(
     from napari_mrsynth.datasets.build import build as make
     from napari_mrsynth.imaging import contrasts
 
+    if anatomy is Anatomy.RANDOM:
+        unused: dict[str, object] = {
+            "--data": data,
+            "--only": only or None,
+            "--structure-from": structure_from,
+        }
+        refuse_unused(unused, "with random anatomy", "Leave them out, or add --anatomy patients.")
+    else:
+        unused = {"--map-error": map_error, "--anatomy-model": anatomy_model}
+        refuse_unused(unused, "with the anatomy of patients", "Leave them out, or add --anatomy random.")
     order = Order(
         count=n,
         out=absolute(out),
@@ -83,9 +98,9 @@ def build(
         disease=disease.value,
         seed=seed,
         threshold=threshold,
-        outline=map_error,
+        outline=0.05 if map_error is None else map_error,
         attempts=attempts,
-        structure_from=contrasts.canonical(structure_from),
+        structure_from=contrasts.canonical(structure_from or "T1w"),
         device=device,
         data=None if data is None else absolute(data),
         only=only,
