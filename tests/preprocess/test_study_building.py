@@ -128,6 +128,24 @@ def test_a_mask_that_is_empty_or_misses_the_brain_is_refused() -> None:
         studies.build_study([scan], name="p", mask=away)
 
 
+def test_specks_that_a_given_mask_misses_count_as_brain_and_what_is_meant_stays_out() -> None:
+    scan = fine("T1w")
+    brain = np.asarray(scan.array > 0).copy()
+    middle = tuple(np.round(np.argwhere(brain).mean(axis=0)).astype(int))
+    i, j, k = middle
+    with_holes = brain.copy()
+    with_holes[i - 6 : i - 4, j, k] = False  # 2 voxels of 27 mm3, closed: missed
+    with_holes[i : i + 3, j : j + 3, k : k + 3] = False  # 0.73 ml, closed: meant
+    with_holes[i + 8, j, k:] = False  # open above: not a hole
+    given = LabelVolume(with_holes.astype(np.uint8), scan.grid, "brain")
+    study = studies.build_study([scan], name="p", mask=given)
+    assert study.mask is not None
+    changed = study.mask.array & ~with_holes
+    assert np.argwhere(changed).tolist() == [[i - 6, j, k], [i - 5, j, k]]
+    assert study.steps[-1]["holes_filled"] == 2
+    assert "Small closed holes of the brain mask count as brain (2 voxels)." in study.notes
+
+
 def test_a_mask_says_its_own_notes_and_that_it_is_unlikely_small() -> None:
     scan = phantom()
     array = np.zeros(scan.grid.shape, np.uint8)

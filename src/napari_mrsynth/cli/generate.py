@@ -262,6 +262,7 @@ def _taken(
     from napari_mrsynth.generation import patient_anatomy
     from napari_mrsynth.imaging import BrainMask
     from napari_mrsynth.io import read_image
+    from napari_mrsynth.preprocess.mask import without_specks
     from napari_mrsynth.preprocess.members import labels_on
 
     found = patient.mask if mask is None and patient is not None else None
@@ -269,7 +270,7 @@ def _taken(
     brain = None
     if given is not None:
         on, _, _ = labels_on(scan.grid, scan.contrast or scan.name, given, "brain mask")
-        brain = BrainMask(on.array > 0, f"given: {given.name}")
+        brain = BrainMask(without_specks(on.array > 0, scan.grid), f"given: {given.name}")
     return patient_anatomy(scan, spacing_mm, name=name, brain=brain, lesions=own, beta=beta)
 
 

@@ -25,6 +25,9 @@ LEAST_SHOWN = 0.2
 MOST_OF_FIELD = 0.9
 """A brain mask over less of what a scan shows, or more of the field of view, is noted."""
 
+HOLE_ML = 0.5
+"""A closed hole of a given mask up to this size is a speck that was missed; a larger one is meant."""
+
 NO_MASK = "No brain mask: "
 """How a study's note begins that says why no brain was found."""
 GIVE_MASK = "Give one: --mask FILE on the command line, “Use … as the brain mask” in the window."
@@ -77,6 +80,29 @@ def no_mask(study: Study) -> InputError:
     """Return the error of a study that has no brain mask, with the reason why none was found."""
     why = [note for note in study.notes if note.startswith(NO_MASK)]
     return InputError(why[-1] if why else "This study has no brain mask.", hint=GIVE_MASK)
+
+
+def without_specks(inside: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+    """Fill the closed holes of a mask that are too small to be meant: up to :data:`HOLE_ML` each.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (i, j, k)
+    grid : Grid
+        The one it lies on.
+
+    Returns
+    -------
+    ndarray of bool, shape (i, j, k)
+    """
+    from scipy import ndimage
+
+    holes, count = ndimage.label(ndimage.binary_fill_holes(inside) & ~inside, np.ones((3, 3, 3)))
+    ml = np.bincount(holes.ravel(), minlength=count + 1) * float(np.prod(grid.spacing)) / 1000
+    small = ml <= HOLE_ML
+    small[0] = False  # what is no hole
+    filled: NDArray[np.bool_] = inside | small[holes]
+    return filled
 
 
 def mask_size_note(inside: NDArray[np.bool_], shown: NDArray[np.bool_], grid: Grid) -> tuple[str, ...]:

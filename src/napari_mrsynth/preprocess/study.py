@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import ContrastError, InputError, LabelError
 from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
-from napari_mrsynth.preprocess.mask import NO_MASK, brain_mask, mask_size_note, stripped_support
+from napari_mrsynth.preprocess.mask import (
+    NO_MASK,
+    brain_mask,
+    mask_size_note,
+    stripped_support,
+    without_specks,
+)
 from napari_mrsynth.preprocess.members import (
     Step,
     by_contrast,
@@ -182,7 +188,9 @@ def with_reference(study: Study, contrast: str) -> Study:
 
 
 def with_mask(study: Study, mask: LabelVolume) -> Study:
-    """Give the study a brain mask: any class but 0 is brain. A mask of unlikely size gets a note.
+    """Give the study a brain mask: any class but 0 is brain, and so are closed specks in it, with a note.
+
+    A mask of unlikely size gets a note, too.
 
     Raises
     ------
@@ -205,13 +213,22 @@ def with_mask(study: Study, mask: LabelVolume) -> Study:
             f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
             hint="Check that the mask belongs to this patient and has the right header.",
         )
+    whole = without_specks(inside, study.grid)
+    filled = int(whole.sum() - inside.sum())
+    if filled:
+        notes = [*notes, f"Small closed holes of the brain mask count as brain ({filled} voxels)."]
     said = (f"{mask.name or 'The brain mask'}: {note}" for note in mask.notes)
-    found = BrainMask(inside, f"given: {mask.source.path.name if mask.source.path else mask.name or 'mask'}")
-    step = {"step": "mask", "how": found.how, "voxels": int(inside.sum())}
+    found = BrainMask(whole, f"given: {mask.source.path.name if mask.source.path else mask.name or 'mask'}")
+    step = {
+        "step": "mask",
+        "how": found.how,
+        "voxels": int(whole.sum()),
+        "holes_filled": filled,
+    }
     return _adding(
         replace(study, mask=found),
         (*steps, step),
-        [*notes, *said, *mask_size_note(inside, shown, study.grid)],
+        [*notes, *said, *mask_size_note(whole, shown, study.grid)],
     )
 
 

@@ -27,7 +27,7 @@ from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when prepared files change their form, so that old ones are made anew."""
 
 _SAMPLE = 1 << 16
