@@ -509,6 +509,7 @@ def test_what_the_options_say_reaches_a_fine_tuning(dock, answers, process, coho
         usual.crop,
     )
     options.rate.setValue(0.0001)
+    assert options.rate.text() == "0.0001"
     options.crop.setValue(64)
     begin_fine_tuning(dock, answers, cohort)
     asked = dict(pairwise(process.started[0]))

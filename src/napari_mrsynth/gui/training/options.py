@@ -17,6 +17,16 @@ _LINES = 3
 """Height of the box of further settings."""
 
 
+class _Rate(QDoubleSpinBox):
+    """A small number without the zeros at its end."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
+        """Write it."""
+        text = super().textFromValue(value)
+        point = self.locale().decimalPoint()
+        return text.rstrip("0").removesuffix(str(point)) if str(point) in text else text
+
+
 class Options:
     """Fields of a training that are folded away.
 
@@ -27,7 +37,7 @@ class Options:
     """
 
     def __init__(self, *, further: bool = False) -> None:
-        self.rate = QDoubleSpinBox()
+        self.rate = _Rate()
         self.rate.setDecimals(_DIGITS)
         self.rate.setRange(10**-_DIGITS, 1.0)
         self.rate.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)

@@ -42,6 +42,7 @@ def style_sheet(theme_name: str) -> str:
         for name, (r, g, b) in _HUES.items()
     )
     plain = f"rgb{theme.foreground.as_rgb_tuple()[:3]}"
+    field = f"rgb{theme.primary.as_rgb_tuple()[:3]}"
     return f"""
 QLabel#heading {{ font-size: 11px; font-weight: 600; color: {text(0.62)}; padding-top: 4px; }}
 QLabel#patient {{ font-size: 14px; font-weight: 600; }}
@@ -55,6 +56,8 @@ QFrame#row:hover {{ background: {text(0.05)}; }}
 QToolButton#plain {{ background: transparent; border: none; padding: 1px 3px; }}
 QToolButton#plain:hover, QToolButton#plain:focus {{ background: {text(0.14)}; border-radius: 3px; }}
 QToolButton#plain::menu-indicator {{ image: none; width: 0px; }}
+QPlainTextEdit {{ background: {field}; border: none; border-radius: 2px; padding: 1px; }}
+QPlainTextEdit:disabled {{ color: {text(0.5)}; }}
 QToolButton#drop::menu-indicator {{ image: none; width: 0px; }}
 QToolButton#drop {{ background: {plain}; border-radius: 2px; padding: 5px 8px; }}
 QToolButton#pick {{ background: {plain}; border-radius: 2px; padding: 4px 7px; }}
