@@ -22,7 +22,7 @@ class _Rate(QDoubleSpinBox):
 
     def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
         """Write it."""
-        text = super().textFromValue(value)
+        text: str = super().textFromValue(value)
         point = self.locale().decimalPoint()
         return text.rstrip("0").removesuffix(str(point)) if str(point) in text else text
 
