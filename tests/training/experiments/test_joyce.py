@@ -18,8 +18,15 @@ from napari_mrsynth.training.experiments.joyce.makers import Trained
 from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness, shipped
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
-from napari_mrsynth.training.experiments.joyce.views import Located, Misaligned, Realigned, rigidly_moved
+from napari_mrsynth.training.experiments.joyce.views import (
+    Framed,
+    Located,
+    Misaligned,
+    Realigned,
+    rigidly_moved,
+)
 from napari_mrsynth.training.experiments.plan import Part, Settings
+from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.prepared import prepare_all
 from napari_mrsynth.training.subjects import find_subjects
 from phantoms import brain_study, patient_folder
@@ -304,11 +311,42 @@ def test_transfer_learns_from_other_patients_of_the_target_and_never_from_test(j
     methods = {row.patient: set() for row in outcome.rows}
     for row in outcome.rows:
         methods[row.patient].add(row.method)
-    assert methods["ms/case4"] == {"as-is", "decoder-1"}
-    assert methods["ms/case6"] == {"as-is", "decoder-1", "decoder-2"}
+    kinds = ("", "framed-")
+    assert methods["ms/case4"] == {f"{kind}{method}" for kind in kinds for method in ("as-is", "decoder-1")}
+    assert methods["ms/case6"] == methods["ms/case4"] | {"decoder-2", "framed-decoder-2"}
     paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
-    assert "| 3.990 |" in paths["page"].read_text()
+    text = paths["page"].read_text()
+    assert "| 3.990 |" in text
+    assert "ms, normalised as in the paper: fine-tuned on 2" in text
     assert bars[-1].name == "Fine-tuning takes at most 5 minutes"
+
+
+def test_a_brain_seen_in_the_papers_units_is_brighter_the_less_of_its_frame_it_fills(joyce, tmp_path):
+    patient = patients(joyce)[0]
+    wide, tight = (Framed(tmp_path / "framed", frame) for frame in ((128, 128), (112, 80)))
+    assert wide.brightness(patient) / tight.brightness(patient) == pytest.approx(128 * 128 / (112 * 80))
+    shown = patient.mask.any(axis=(1, 2))
+    for view in (wide, tight):
+        seen = view(patient).volume("T1w")
+        whole = seen[patient.mask].sum(dtype=float) / (shown.sum() * view.frame[0] * view.frame[1])
+        assert whole == pytest.approx(1, rel=0.01)  # the mean over the whole frame
+    assert np.array_equal(wide(patient).mask, patient.mask)
+
+
+def test_what_a_network_makes_in_the_papers_units_is_brought_back(joyce, tmp_path, monkeypatch):
+    plan = transfer.experiment(joyce)
+    arm = next(arm for arm in plan.arms if arm.method == "framed-as-is")
+    part = plan.parts[0]
+
+    def made(predictor, seen, requests, planes):
+        return {request: seen.volume(request[1]) for request in requests}  # the truth, in its units
+
+    monkeypatch.setattr("napari_mrsynth.training.heldout.synthesise", made)
+    ((patient, pair, image),) = arm.maker.make(part, {transfer.PAIR: part.judge}, Teller(None, 1))
+    assert patient is part.judge[0]
+    inside = patient.mask
+    assert np.allclose(image[inside], patient.volume(pair[1])[inside], rtol=0.01, atol=1e-3)
+    assert arm.maker.origin(part, [pair])["source"] != plan.arms[0].maker.origin(part, [pair])["source"]
 
 
 def test_transfer_from_a_single_source_is_refused(joyce, root, tmp_path):

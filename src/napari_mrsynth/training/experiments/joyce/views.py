@@ -1,4 +1,4 @@
-"""Prepared patients seen otherwise: with a contrast out of place, or with the place of every voxel beside."""
+"""Prepared patients seen otherwise: a contrast out of place, the place of every voxel beside, other units."""
 
 from __future__ import annotations
 
@@ -76,6 +76,44 @@ class Located:
             return np.concatenate([patient.volumes, np.stack(maps).astype(np.float16)])
 
         return _kept(self.folder, patient, self.name, {"contrasts": list(names)}, volumes)
+
+
+@dataclass(frozen=True)
+class Framed:
+    """Every scan in units of its mean over a whole frame, background and all, as the paper normalises.
+
+    The slices that show brain, each trimmed or padded with 0 to the frame: a brain is then as many times
+    brighter as it is smaller than its frame.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the patients so seen are kept.
+    frame : (int, int)
+        Its pixels.
+    """
+
+    folder: Path
+    frame: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """What distinguishes it from other views."""
+        return f"means over {self.frame[0]}x{self.frame[1]} pixels"
+
+    def brightness(self, patient: Prepared) -> float:
+        """Return the mean of the brain in the new units; of scans divided by their mean over the brain."""
+        slices = int(patient.mask.any(axis=(1, 2)).sum())
+        return slices * self.frame[0] * self.frame[1] / int(patient.mask.sum())
+
+    def __call__(self, patient: Prepared) -> Prepared:
+        """Return the patient in the new units."""
+        brighter = self.brightness(patient)
+
+        def volumes() -> NDArray[np.float16]:
+            return (np.asarray(patient.volumes, np.float32) * brighter).astype(np.float16)
+
+        return _kept(self.folder, patient, self.name, {"brightness": brighter}, volumes)
 
 
 @dataclass(frozen=True)
