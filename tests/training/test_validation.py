@@ -75,6 +75,14 @@ def test_example_slices_are_drawn_without_checks_too(
         assert picture.getpixel((0, 0))[:3] == (0, 0, 0)  # on black, as the scans in the window
 
 
+def test_a_network_that_makes_nothing_from_others_is_not_drawn(patient, tmp_path: Path):
+    from napari_mrsynth.systems.lesiongan.scans.network import ScansNetwork
+
+    alone = ScansNetwork(contrasts=("T1w",), classes=(1,))
+    samples.draw_sample(tmp_path / "none.png", "lesion-scans", alone, patient, "")
+    assert not (tmp_path / "none.png").exists()
+
+
 def test_checks_draw_the_only_pictures_where_they_are_made(written: Callable[..., Path]):
     config = written(validation={"every": 3}, run={"samples_every": 1, "measure": False})
     folder = train(config).folder

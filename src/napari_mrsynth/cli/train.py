@@ -14,6 +14,7 @@ from napari_mrsynth.cli._output import Report, Style, absolute, left_out, tellin
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
+    from napari_mrsynth.training.figures import Line
     from napari_mrsynth.training.run import RunResult
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
@@ -85,12 +86,12 @@ def _held_out(results: Mapping[str, Any]) -> list[str]:
 
     lines = lines_of(figures_of(0, results))
     counts = Counter(line.measure for line in lines)
-    said: list[str] = []
-    for line in {
-        line.measure: line for line in reversed(lines)
-    }.values():  # the mean, where there are several
-        several = counts[line.measure] - 1
-        of = f", the mean of {several} in held_out.json" if several else ""
+    firsts: dict[str, Line] = {}
+    for line in lines:
+        firsts.setdefault(line.measure, line)  # the mean, where there are several
+    said = []
+    for measure, line in firsts.items():
+        of = f", the mean of {counts[measure] - 1} in held_out.json" if counts[measure] > 1 else ""
         people = f"{line.spread.count} patient{'s' if line.spread.count != 1 else ''}"
-        said.insert(0, f"Held out: {line.measure} {line.spread.shown(4)} over {people}{of}")
+        said.append(f"Held out: {measure} {line.spread.shown(4)} over {people}{of}")
     return said

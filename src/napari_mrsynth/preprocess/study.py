@@ -47,6 +47,7 @@ def build_study(
     reference: str | None = None,
     mask: LabelVolume | None = None,
     lesions: LabelVolume | None = None,
+    fill_specks: bool = True,
 ) -> Study:
     """Put the scans of one patient on one grid, all of them switched on.
 
@@ -63,6 +64,8 @@ def build_study(
         The brain (any class but 0); found from the scans otherwise (:func:`~.mask.brain_mask`).
     lesions : LabelVolume, optional
         Lesion labels.
+    fill_specks : bool
+        Whether small closed holes of `mask` count as brain.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def build_study(
     if lesions is not None:
         labels, steps, notes = labels_on(study.grid, chosen, lesions, "lesion labels")
         study = _adding(replace(study, lesions=labels), steps, notes)
-    return with_mask(study, mask) if mask is not None else _with_found_mask(study)
+    return with_mask(study, mask, fill_specks=fill_specks) if mask is not None else _with_found_mask(study)
 
 
 def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generator[Progress, None, Study]:
@@ -187,7 +190,7 @@ def with_reference(study: Study, contrast: str) -> Study:
     return _adding(_placed(study, contrast, _alignments(study)), (step,), ())
 
 
-def with_mask(study: Study, mask: LabelVolume) -> Study:
+def with_mask(study: Study, mask: LabelVolume, *, fill_specks: bool = True) -> Study:
     """Give the study a brain mask: any class but 0 is brain, and so are closed specks in it, with a note.
 
     A mask of unlikely size gets a note, too.
@@ -213,7 +216,7 @@ def with_mask(study: Study, mask: LabelVolume) -> Study:
             f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
             hint="Check that the mask belongs to this patient and has the right header.",
         )
-    whole = without_specks(inside, study.grid)
+    whole = without_specks(inside, study.grid) if fill_specks else inside
     filled = int(whole.sum() - inside.sum())
     if filled:
         notes = [*notes, f"Small closed holes of the brain mask count as brain ({filled} voxels)."]

@@ -1,9 +1,8 @@
-"""What is told and shown while a training runs: how far it is, when it will end, example slices."""
+"""What is told while a training runs: how far it is, and when it will end."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812  (Lightning's own convention)
@@ -11,8 +10,6 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from napari_mrsynth.progress import ProgressCallback, Stopwatch
-from napari_mrsynth.training.prepared import Prepared
-from napari_mrsynth.training.samples import draw_sample
 
 
 class ReportProgress(Callback):  # type: ignore[misc]
@@ -35,31 +32,3 @@ class ReportProgress(Callback):  # type: ignore[misc]
         since = (step - self._first) / max(last - self._first, 1)
         progress = self._watch.at(since, f"step {step} of {last}, loss {loss:.4f}")
         self._report(replace(progress, fraction=step / max(last, 1)))
-
-
-class DrawSamples(Callback):  # type: ignore[misc]
-    """Draws a patient as the averaged network makes them, every `every` steps and at the end.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the pictures, called ``step-000200.png`` and so on.
-    system : str
-        Whose network it is; one that synthesises.
-    patient : Prepared
-    said : str
-        What the picture says of the patient.
-    every : int
-    """
-
-    def __init__(self, folder: Path, system: str, patient: Prepared, said: str, every: int) -> None:
-        self._folder, self._system, self._patient = folder, system, patient
-        self._said, self._every = said, every
-
-    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any) -> None:
-        """Draw where a picture is due."""
-        step = trainer.global_step
-        if not trainer.is_global_zero or (step % self._every and step < trainer.max_steps):
-            return
-        path = self._folder / f"step-{step:06d}.png"
-        draw_sample(path, self._system, pl_module.best_network, self._patient, f"{self._said}, step {step}")

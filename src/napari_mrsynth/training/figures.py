@@ -104,9 +104,13 @@ def figures_of(fold: int, results: Mapping[str, Any]) -> Iterator[Figure]:
         for name, found in table.items():
             if isinstance(found, Mapping):
                 for patient, value in found.items():
-                    yield Figure(fold, patient, measure, name, float(value))
+                    yield Figure(fold, patient, measure, name, _number(value))
             else:
-                yield Figure(fold, name, measure, "", float(found))
+                yield Figure(fold, name, measure, "", _number(found))
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)  # in JSON, what is not finite is null
 
 
 def lines_of(figures: Iterable[Figure]) -> tuple[Line, ...]:

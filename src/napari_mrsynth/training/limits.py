@@ -78,16 +78,18 @@ def require_limits(config: TrainConfig) -> None:
     for name, least in _AT_LEAST.items():
         value = _value(config, name)
         if not least <= value < math.inf:  # NaN too
-            raise ConfigError(f"{name} is {value:g}.", hint=f"It is a number, {least} or more.")
+            raise ConfigError(
+                f"{name} is {attrgetter(name)(config)}.", hint=f"It is a number, {least} or more."
+            )
     for name, limit in _BELOW.items():
         if not _value(config, name) < limit:
-            raise ConfigError(f"{name} is {_value(config, name):g}.", hint=f"It is less than {limit}.")
+            raise ConfigError(f"{name} is {attrgetter(name)(config)}.", hint=f"It is less than {limit}.")
     for name, known in _ONE_OF.items():
         require_one_of(name, str(attrgetter(name)(config)), known)
     for name in _SHARES:
         value = _value(config, name)
         if not 0 <= value <= 1:
-            raise ConfigError(f"{name} is {value:g}.", hint="It is a probability, from 0 to 1.")
+            raise ConfigError(f"{name} is {value}.", hint="It is a probability, from 0 to 1.")
     if not 0 < config.data.spacing_mm < math.inf:
         raise ConfigError(f"data.spacing_mm is {config.data.spacing_mm}.", hint="It is more than 0.")
     _require_contrasts(config.data.contrasts)

@@ -14,13 +14,14 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.progress import ProgressCallback
-from napari_mrsynth.training.callbacks import DrawSamples, ReportProgress
+from napari_mrsynth.training.callbacks import ReportProgress
 from napari_mrsynth.training.checkpoints import WholeCheckpointIO, kept, step_of
 from napari_mrsynth.training.curve import CurveLogger
 from napari_mrsynth.training.module import Loop
 from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.registry import PREDICTORS
+from napari_mrsynth.training.samples import DrawSamples
 
 __all__ = ["Loop", "fit"]
 
@@ -83,7 +84,7 @@ def fit(
     elif config.run.samples_every and config.system in PREDICTORS:
         shown, said = (held_out[0], "held out") if held_out else (loop.patients[0], "learnt from")
         every = config.run.samples_every
-        callbacks.append(DrawSamples(folder / "samples", config.system, shown, said, every))
+        loop.watch = DrawSamples(folder / "samples", config.system, shown, said, every)
     with _said_plainly(last):
         trainer = L.Trainer(
             accelerator=config.run.accelerator,

@@ -21,6 +21,7 @@ from napari_mrsynth.training.checkpoints import loss_diverged, require_finite
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.crops import Crops, share
 from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.samples import DrawSamples
 from napari_mrsynth.training.validation import HeldOutCheck
 
 
@@ -36,11 +37,11 @@ class Loop(L.LightningModule):  # type: ignore[misc]
 
     Attributes
     ----------
-    watch : HeldOutCheck or None
+    watch : HeldOutCheck, DrawSamples or None
         Asked after every step, once the averaged weights have moved.
     """
 
-    watch: HeldOutCheck | None = None
+    watch: HeldOutCheck | DrawSamples | None = None
 
     def __init__(
         self, system: TrainingSystem[Any], config: TrainConfig, patients: Sequence[Prepared]

@@ -27,7 +27,7 @@ from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
 
-LAYOUT = 3
+LAYOUT = 2
 """Raised when prepared files change their form, so that old ones are made anew."""
 
 _SAMPLE = 1 << 16
@@ -205,7 +205,8 @@ def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.gene
         unread = "".join(f"; {note}" for note in files.notes if note.startswith("left out"))
         raise InputError(f"{subject.id} has no {', '.join(missing)}{unread}.")
     volumes = [here[contrast] for contrast in data.contrasts]
-    study = build_study(volumes, name=subject.id, mask=files.mask, lesions=files.lesions)
+    # The mask as it is given: what was trained and measured before stays comparable to the voxel.
+    study = build_study(volumes, name=subject.id, mask=files.mask, lesions=files.lesions, fill_specks=False)
     frame = WorkingFrame.of(study, data.spacing_mm, margin=2)
     arrays, scales, fingerprints, likeness = [], {}, {}, {}
     for contrast in data.contrasts:

@@ -94,7 +94,8 @@ class RunFolder:
         written = _plain(config)
         path = self.path / "config.yaml"
         if not self.last.is_file():
-            for left in () if _helps() else (self.best, self.path / "start.json"):
+            pictures = (self.path / "samples").glob("step-*.png")
+            for left in () if _helps() else (self.best, self.path / "start.json", *pictures):
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
         elif path.is_file():

@@ -1,7 +1,8 @@
-"""Pictures of a training: what went in, what was made and what is true, for a patient held out."""
+"""Pictures of a training: what went in, what was made and what is true, for one patient."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.registry import predictor_of
 
 if TYPE_CHECKING:
+    import lightning as L  # noqa: N812  (Lightning's own convention)
     from torch import nn
 
 INCHES = 1.5
@@ -52,9 +54,8 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
     system : str
         Whose network it is.
     network : nn.Module
-        Left as it is.
+        With ``inputs`` and ``outputs``; left as it is.
     patient : Prepared
-        Held out.
     title : str
 
     Raises
@@ -64,14 +65,15 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
     """
     from napari_mrsynth.training.heldout import synthesise
 
+    reads: Sequence[str] = network.inputs  # type: ignore[assignment]
+    makes: Sequence[str] = network.outputs  # type: ignore[assignment]
+    requests = [(tuple(c for c in reads if c != target), target) for target in makes]
+    requests = [(inputs, target) for inputs, target in requests if inputs]
+    if not requests:  # one contrast alone is made from nothing else
+        return
     predictor = predictor_of(system, deepcopy(network).float())
     plane = int(patient.mask.sum(axis=(1, 2)).argmax())
     one = OneSlice(patient.subject, patient.folder, plane)
-    requests = [
-        (tuple(c for c in predictor.inputs if c != target), target)
-        for target in predictor.outputs
-        if any(c != target for c in predictor.inputs)
-    ]
     made = synthesise(predictor, one, requests)
     rows = []
     for inputs, target in requests:
@@ -85,6 +87,39 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
         ]
         rows.append(row)
     montage(path, rows, f"{patient.subject}, {title}")
+
+
+@dataclass(frozen=True)
+class DrawSamples:
+    """Draws a patient as the averaged network makes them, every so many steps and after the last.
+
+    Asked after every step, once the averaged weights have moved.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the pictures, called ``step-000200.png`` and so on.
+    system : str
+        Whose network it is; one that synthesises.
+    patient : Prepared
+    said : str
+        What the picture says of the patient.
+    every : int
+    """
+
+    folder: Path
+    system: str
+    patient: Prepared
+    said: str
+    every: int
+
+    def after_step(self, trainer: L.Trainer, network: nn.Module) -> None:
+        """Draw where a picture is due."""
+        step = trainer.global_step
+        if not trainer.is_global_zero or (step % self.every and step != trainer.max_steps):
+            return
+        path = self.folder / f"step-{step:06d}.png"
+        draw_sample(path, self.system, network, self.patient, f"{self.said}, step {step}")
 
 
 def top(patient: Prepared, contrast: str) -> float:
@@ -112,9 +147,8 @@ def montage(path: Path, rows: list[list[tuple[str, NDArray[np.float32], str, flo
         for axes, (name, image, colours, top) in zip(line[-len(row) :], row, strict=True):
             axes.imshow(image[::-1], cmap=colours, vmin=0, vmax=top)
             axes.set_title(name, fontsize=9, color=_INK)
-        for x, side in ((0.0, "L"), (1.0, "R")):
-            where = {"ha": "left" if side == "L" else "right", "va": "center"}
-            first = line[-len(row)]
-            first.text(x, 0.04, side, transform=first.transAxes, fontsize=8, color=_INK, **where)
+        first = line[-len(row)]
+        for x, side, alignment in ((0.0, "L", "left"), (1.0, "R", "right")):
+            first.text(x, 0.04, side, transform=first.transAxes, fontsize=8, color=_INK, ha=alignment)
     figure.supxlabel(_SCALE, fontsize=8, color=_INK)
     write_png(figure, path, dpi=100)

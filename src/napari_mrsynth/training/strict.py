@@ -120,7 +120,7 @@ def override(data: dict[str, Any], text: str) -> None:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(
-            f"The override {text!r} is not of the form a.b=value.", hint="For example: optim.steps=100"
+            f"The override {text!r} is not of the form a.b=value.", hint="For example: optim.ema=0.99"
         )
     *parents, last = key.strip().split(".")
     place = data
@@ -156,8 +156,14 @@ def refuse_fixed(overrides: Iterable[str], fixed: Mapping[str, str]) -> None:
     """
     for text in overrides:
         key = text.partition("=")[0].strip()
-        if key in fixed:
-            raise ConfigError(f"{text} has no effect here: {fixed[key]}.", hint=f"Leave out {key}.")
+        for name, why in fixed.items():
+            if name == key or key.startswith(f"{name}."):
+                raise ConfigError(f"{text} has no effect here: {why}.", hint=f"Leave out {key}.")
+            if name.startswith(f"{key}."):
+                raise ConfigError(
+                    f"{text} sets {name} too, which has no effect here: {why}.",
+                    hint=f"Set what else is meant in {key} one by one: {key}.NAME=VALUE",
+                )
 
 
 def _refuse_others(data: Mapping[str, Any], known: Iterable[str], where: str) -> None:

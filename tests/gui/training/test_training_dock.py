@@ -535,11 +535,17 @@ def test_only_options_that_were_changed_change_a_configuration(dock, answers, pr
     assert "network.latent=4" in settings
     choose_configuration(dock, "segmenter", "configs", "tumour.yaml")  # fills in what that one says
     assert not options.changed
+    assert not options.lines
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [("optim.steps=5", "the fields above decide it"), ("faster", "not of the form a.b=value")],
+    [
+        ("optim.steps=5", "the fields above decide it"),
+        ("optim.lr=0.1", "the fields above decide it"),
+        ("run={folder: elsewhere}", "sets run.folder too"),
+        ("faster", "not of the form a.b=value"),
+    ],
 )
 def test_a_further_setting_that_cannot_be_is_refused_before_anything_starts(
     dock, answers, process, cohort, line, says
@@ -551,11 +557,23 @@ def test_a_further_setting_that_cannot_be_is_refused_before_anything_starts(
     assert not process.started
 
 
-def test_an_error_calls_settings_as_the_dock_does(dock, answers, process, cohort):
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Give a lower --rate.", "Give a lower learning rate (Options)."),
+        (
+            "Train anew in another run.folder with a lower optim.lr, or look.",
+            "Train anew under another name with a lower learning rate (Options), or look.",
+        ),
+        ("There is no setting 'optim.batch_size'.", "There is no setting 'optim.batch_size'."),
+        ("Set optim.crop=64.", "Set optim.crop=64."),
+    ],
+)
+def test_an_error_calls_settings_as_the_dock_does(dock, answers, process, cohort, said, shown):
     begin_fine_tuning(dock, answers, cohort)
-    error = {"type": "DivergedError", "message": "The loss is nan.", "hint": "Give a lower --rate."}
+    error = {"type": "DivergedError", "message": "The loss is nan.", "hint": said}
     process.end(Ended(2, report={"error": error}))
-    assert dock.controls.hint.text() == "Give a lower learning rate (Options)."
+    assert dock.controls.hint.text() == shown
 
 
 def test_the_last_steps_of_what_is_being_stopped_do_not_take_the_word_back(dock, answers, process, cohort):
@@ -574,7 +592,7 @@ def test_a_pause_says_when_its_checkpoint_comes(dock, answers, process, cohort):
     begin_training(dock, answers, cohort)
     process.tell(Progress(0.1, "step 20 of 1000, loss 0.5", seconds_left=1960.0))
     dock.controls.pause.click()
-    assert "It comes after step 50, in about 1 min" in dock.controls.hint.text()
+    assert "It comes within 50 steps, in at most 1 min 40 s." in dock.controls.hint.text()
 
 
 def test_figures_of_a_run_that_has_ended_are_called_that(dock, answers, process, cohort):
@@ -587,6 +605,18 @@ def test_figures_of_a_run_that_has_ended_are_called_that(dock, answers, process,
     assert dock.progress.text() == "LAST RUN: mine"
     dock.modes.setCurrentIndex(1)
     assert dock.progress.text() == "PROGRESS"
+
+
+def test_coming_back_to_a_run_that_has_ended_shows_its_curves_again(dock, answers, process, cohort):
+    folder = begin_training(dock, answers, cohort)
+    log(folder, "metrics.csv", "step,loss\n0,0.9\n1,0.8\n")
+    process.end(Ended(2, report={"error": {"type": "DivergedError", "message": "nan", "hint": ""}}))
+    dock.modes.setCurrentIndex(0)
+    begin_fine_tuning(dock, answers, cohort)
+    process.end(Ended(0, report=REPORT))
+    dock.modes.setCurrentIndex(1)
+    assert dock.progress.text() == f"LAST RUN: {folder.name}"
+    assert dock.session.figures.losses == [(0, 0.9), (1, 0.8)]
 
 
 def test_a_data_folder_that_is_none_is_said(dock, answers, cohort):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_an_interrupted_cross_validation_goes_on_and_finds_the_same(config: Path
     first = (tmp_path / "cv" / "fold-0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     assert not (tmp_path / "cv" / "crossvalidation.csv").exists()
     resumed = crossvalidate(config, 3, tmp_path / "cv", ("run.threads=1",))
-    assert resumed.figures == pytest.approx(whole.figures)
+    assert [f.value for f in resumed.figures] == pytest.approx([f.value for f in whole.figures])
     assert (tmp_path / "cv" / "fold-0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == first
 
 
@@ -55,6 +56,8 @@ def test_an_interrupted_cross_validation_goes_on_and_finds_the_same(config: Path
         (2, "data.held_out=[p1]", r"data\.held_out=\[p1\] has no effect here"),
         (2, "run.folder=runs/mine", "where --folder says"),
         (2, "run.measure=false", "every fold is measured"),
+        (2, "validation.every=5", "the last weights are measured"),
+        (2, "data={root: elsewhere}", r"sets data\.folds too"),
         (2, "run.devices=2", r"run\.devices is 2"),
         (4, "seed=1", "3 patients cannot be dealt into 4 folds"),
         (1, "seed=1", "1 folds cannot be made"),
@@ -66,6 +69,22 @@ def test_what_cannot_be_cross_validated_is_refused_and_nothing_is_made(
     with pytest.raises(ConfigError, match=says):
         crossvalidate(config, folds, tmp_path / "cv", (change,))
     assert not (tmp_path / "cv").exists()
+
+
+def test_the_last_weights_are_measured_and_not_the_best_on_whom_they_are_measured_on(
+    written: Callable[..., Path], tmp_path: Path
+):
+    config = written(validation={"every": 2, "patience": 1})
+    found = crossvalidate(config, 2, tmp_path / "cv", ("run.threads=1",))
+    assert not list((tmp_path / "cv").rglob("best.ckpt"))
+    assert [Bundle.open(path).card.training["steps"] for path in found.bundles] == [6, 6]
+
+
+def test_a_remedy_is_given_in_the_commands_own_options(config: Path, tmp_path: Path):
+    crossvalidate(config, 3, tmp_path / "cv", ("run.threads=1",))
+    with pytest.raises(ConfigError, match=r"belongs to a run with another data\.folds") as refused:
+        crossvalidate(config, 2, tmp_path / "cv", ("run.threads=1",))
+    assert refused.value.hint == "Give another number of --folds, or another --folder."
 
 
 def test_figures_are_summed_up_over_patients_and_over_folds():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QFormLayout, QPlainTextEdit, QSpinBox, QWidget
 
+from napari_mrsynth.gui.training.tasks import PACE
 from napari_mrsynth.gui.widgets.pieces import folded
 
 if TYPE_CHECKING:
@@ -77,12 +78,10 @@ class Options:
         """Put the fold at the end of a layout."""
         layout.addWidget(self._fold)
 
-    def unfold(self) -> None:
-        """Show the fields."""
-        self._fold.expand(animate=False)
-
     def show_values(self, rate: float, batch: int, crop: int) -> None:
-        """Fill in what holds where nobody changes it."""
+        """Fill in what holds where nobody changes it; further settings were meant for something else."""
+        if self.further is not None:
+            self.further.clear()
         self.rate.setValue(rate)
         self.batch.setValue(batch)
         self.crop.setValue(crop)
@@ -100,8 +99,5 @@ class Options:
         return tuple(line.strip() for line in text.splitlines() if line.strip())
 
     def _values(self) -> dict[str, float]:
-        return {
-            "optim.lr": round(self.rate.value(), _DIGITS),
-            "optim.batch": self.batch.value(),
-            "optim.crop": self.crop.value(),
-        }
+        values = (round(self.rate.value(), _DIGITS), self.batch.value(), self.crop.value())
+        return dict(zip(PACE, values, strict=True))

@@ -251,10 +251,8 @@ class TrainingPresenter:
             contrasts=panel.wanted if asked else (),
             start=parent,
             own=chosen.own,
-            changes=(
-                *(f"{key}={value}" for key, value in panel.options.changed.items()),
-                *panel.options.lines,
-            ),
+            pace=panel.options.changed,
+            further=panel.options.lines,
             watched=chosen.settings.system not in UNWATCHED,
         )
 
@@ -360,7 +358,7 @@ class TrainingPresenter:
 
     def _show_whose(self) -> None:
         task = self.session.task
-        ended = task is not None and not self.session.busy and self._shows(task)
+        ended = task is not None and not self.session.running and self._shows(task)
         self._dock.show_whose(task.id if ended and task is not None else None)
 
     def _shows(self, task: Task | None) -> bool:

@@ -24,7 +24,7 @@ class SampleView(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setToolTip("Example slices of what was not learnt from; click or press Enter to see them large")
+        self.setToolTip("Example slices; click or press Enter to see them large")
         self.setAccessibleName("Example slices")
         self.hide()
 

@@ -113,7 +113,9 @@ class TrainingSession:
         if not self.busy:
             said, task = self._ends.get(mode, (None, None))
             if said is not None and task is not self.task:  # what was drawn is of the other
-                self.task, self.figures = task, Figures()
+                self.task, self.figures = task, Figures(task)
+                self.figures.read()
+                self.figures.find_picture()
             self.figures_changed.emit()
             self._say(said or self.situation())
 
@@ -286,12 +288,13 @@ class TrainingSession:
         step, steps, progress = self.figures.step, self.figures.steps, self.said.progress
         if not isinstance(self.task, TRAININGS) or not step or progress is None:
             return ""
-        every = self.task.checkpoint_every
-        due = min((step // every + 1) * every, steps)
-        if progress.seconds_left is None or due <= step:
-            return f"It comes after step {due}. "
-        seconds = progress.seconds_left * (due - step) / (steps - step)
-        return f"It comes after step {due}, in about {format_seconds(seconds)}. "
+        left, every = steps - step, self.task.checkpoint_every
+        if left <= 0:
+            return ""
+        if progress.seconds_left is None:
+            return f"It comes within {every} steps. "
+        seconds = progress.seconds_left * min(every, left) / left
+        return f"It comes within {every} steps, in at most {format_seconds(seconds)}. "
 
     def _resumable_end(self) -> Said | None:
         end, _ = self._ends.get(self.mode, (None, None))

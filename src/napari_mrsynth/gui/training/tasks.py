@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from napari_mrsynth.training.strict import override, refuse_fixed
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
+
+PACE = ("optim.lr", "optim.batch", "optim.crop")
+"""Settings that have fields among the options."""
 
 MOST_PATIENTS = 5
 """How many patients a fine-tuning takes."""
@@ -106,15 +110,17 @@ class TrainTask:
     own : bool
         Whether the card's words are the user's; else what the shipped configuration says of its own data is
         not repeated.
-    changes : tuple of str
-        Other settings that differ from the configuration's: ``optim.lr=0.0001``.
+    pace : mapping of str to float
+        Of :data:`PACE`, what differs from the configuration.
+    further : tuple of str
+        Other settings that do: ``optim.ema=0.99``.
     watched : bool
         Whether held-out patients can be looked at while it learns; else example slices are drawn as often.
 
     Raises
     ------
     ConfigError
-        If a change is not of that form, or is of a setting that is given above.
+        If a further setting is not of that form, or is one that is given above.
     """
 
     config: Path
@@ -129,20 +135,21 @@ class TrainTask:
     contrasts: tuple[str, ...] = ()
     start: Card | None = None
     own: bool = False
-    changes: tuple[str, ...] = ()
+    pace: Mapping[str, float] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
     watched: bool = True
 
     def __post_init__(self) -> None:
-        for change in self.changes:
-            override({}, change)
+        for line in self.further:
+            override({}, line)
         fields = [key for key in self._values if key == "card.id" or not key.startswith("card.")]
-        refuse_fixed(self.changes, dict.fromkeys(fields, "the fields above decide it"))
+        refuse_fixed(self.further, dict.fromkeys((*fields, *PACE), "the fields above decide it"))
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """What follows ``mrsynth``."""
         settings = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._values.items())
-        pairs = (part for setting in (*settings, *self.changes) for part in ("--set", setting))
+        pairs = (part for setting in (*settings, *self.further) for part in ("--set", setting))
         return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
 
     @property
@@ -160,6 +167,7 @@ class TrainTask:
             "validation.every": self.check_every if watches else 0,
             "run.samples_every": 0 if watches else self.check_every,
             "card.id": self.id,
+            **self.pace,
         }
         if self.start is not None:
             values |= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -11,21 +12,23 @@ from typing import Any
 
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.progress import Progress, format_seconds
+from napari_mrsynth.training.figures import figures_of, lines_of
 
 SHOWN_LINES = 4
 _INCURABLE = ("DivergedError", "ConfigError", "InputError")
 """Types of errors that come again when a training goes on as it was."""
 
 _FIELDS = {
+    "in another run.folder": "under another name",
+    "The crops' side": "The crop side (Options)",
     "--rate": "learning rate (Options)",
     "optim.lr": "learning rate (Options)",
     "optim.batch": "crops per step (Options)",
     "optim.crop": "crop side (Options)",
-    "The crops' side": "The crop side (Options)",
     "optim.steps": "length",
     "run.folder": "name",
+    "run.checkpoint_every": "checkpoint every",
     "validation.every": "check every",
-    "data.held_out": "held out",
     "data.contrasts": "contrasts",
 }
 """What the dock's fields are called, by the settings and options that they stand for."""
@@ -107,16 +110,18 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
 def in_the_dock(text: str) -> str:
     """Call settings as the dock does, where it has fields for them."""
     for setting, field in _FIELDS.items():
-        text = text.replace(setting, field)
+        text = re.sub(rf"(?<![\w.'-]){re.escape(setting)}(?![\w=])", field, text)
     return text
 
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
     """Say what a training came to; `kept_in_run` is why it is not among the models."""
+    lines = lines_of(figures_of(0, report["results"]))
     figure = "".join(
-        f" Mean {name} on all slices of the held-out patients: {sum(found) / len(found):.4f}."
-        for measured, name in (("nmse", "error"), ("dice", "Dice"))
-        if (found := _figures(report["results"].get(measured, {})))
+        f" Mean {name} on all slices of the held-out patients: {line.spread.mean:.4f}."
+        for measure, name in (("nmse", "error"), ("dice", "Dice"))
+        if (line := next((line for line in lines if line.measure == measure), None)) is not None
+        and math.isfinite(line.spread.mean)
     )
     taken, used = report["steps"], report["exported_step"]
     best = f" The weights of step {used} were the best there." if used < taken else ""
@@ -169,10 +174,6 @@ def percent(before: float, after: float) -> str:
 
 def _left_out(patients: Iterable[tuple[str, str]]) -> str:
     return " ".join(f"Left out: {name}, {reason}" for name, reason in patients)
-
-
-def _figures(table: Mapping[str, Mapping[str, float | None]]) -> list[float]:
-    return [value for each in table.values() for value in each.values() if value is not None]
 
 
 def _pair(name: str) -> str:

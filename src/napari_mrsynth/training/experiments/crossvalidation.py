@@ -16,7 +16,14 @@ from napari_mrsynth.training.experiments.plan import DEALT
 from napari_mrsynth.training.figures import Figure, Line, figures_of, lines_of
 from napari_mrsynth.training.strict import refuse_fixed
 
-FIXED = {**DEALT, "run.measure": "every fold is measured"}
+_LAST = "the last weights are measured; chosen on whom they are measured on, they would flatter"
+FIXED = {
+    **DEALT,
+    "run.measure": "every fold is measured",
+    "validation.every": _LAST,
+    "validation.patience": _LAST,
+}
+"""Settings that a cross-validation decides itself, and how."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,9 @@ class CrossValidation:
         return lines_of(self.figures)
 
 
+_IN_OPTIONS = "Give another number of --folds, or another --folder."
+
+
 def crossvalidate(
     config_path: str | Path,
     folds: int,
@@ -52,6 +62,9 @@ def crossvalidate(
     report: ProgressCallback | None = None,
 ) -> CrossValidation:
     """Train and measure every fold; what an earlier call has trained, or begun to, is gone on with.
+
+    The weights of the last step are measured, whatever checks the configuration asks for: the best on the
+    held-out patients would have been chosen on those that they are measured on.
 
     Parameters
     ----------
@@ -79,20 +92,24 @@ def crossvalidate(
     if folds < 2:
         raise ConfigError(f"{folds} folds cannot be made.", hint="Give 2 or more.")
     refuse_fixed(overrides, FIXED)
-    _refuse_several_devices(config_path, [*overrides, "data.held_out=[]", f"data.folds={folds}"])
+    decided = ("data.held_out=[]", f"data.folds={folds}", "validation.every=0", "validation.patience=0")
+    _refuse_several_devices(config_path, [*overrides, *decided])
     figures: list[Figure] = []
     bundles: list[Path] = []
     skipped: dict[str, str] = {}
     for fold in range(folds):
         own = (
             *overrides,
-            "data.held_out=[]",
-            f"data.folds={folds}",
+            *decided,
             f"data.fold={fold}",
             f"run.folder={json.dumps(str(folder / f'fold-{fold}'), ensure_ascii=False)}",
             "run.measure=true",
         )
-        outcome = train(config_path, own, _within(report, fold, folds))
+        try:
+            outcome = train(config_path, own, _within(report, fold, folds))
+        except ConfigError as error:
+            hint = _IN_OPTIONS if any(key in error.message + error.hint for key in FIXED) else error.hint
+            raise ConfigError(error.message, hint=hint) from error
         figures += figures_of(fold, outcome.results)
         bundles.append(outcome.bundle)
         skipped.update(outcome.skipped)
@@ -105,8 +122,8 @@ def _refuse_several_devices(config_path: str | Path, overrides: Sequence[str]) -
     if run.devices * run.nodes > 1:
         raise ConfigError(
             f"run.devices is {run.devices}, run.nodes is {run.nodes}: folds are trained in one process.",
-            hint="Train each fold with `mrsynth train` (--set data.folds=K --set data.fold=k --set "
-            "run.folder=DIR/fold-k), then cross-validate on one device: what is trained is only measured.",
+            hint="Train each fold with `mrsynth train` as docs/how-to/train.md says, then cross-validate on "
+            "one device: what is trained is only measured.",
         )
 
 
@@ -118,7 +135,7 @@ def _within(report: ProgressCallback | None, fold: int, folds: int) -> ProgressC
 
     def show(inner: Progress) -> None:
         left = inner.seconds_left
-        if left is not None:
+        if left is not None and inner.fraction > 0:  # before it trains, patients are prepared for all folds
             left += (folds - fold - 1) * (watch.seconds + left)
         report(
             Progress((fold + inner.fraction) / folds, f"Fold {fold + 1} of {folds}, {inner.message}", left)

@@ -201,8 +201,8 @@ def experiment(joyce: Joyce) -> Experiment:
         "patients of the same source, then of the other sources but the first; patients of the split "
         f"`test` are judged and never learnt from. {pace.steps} steps of {pace.batch} slices. The paper: "
         "BRATS to ISLES.",
-        "The last line of a source is a network trained from the start on the three volumes alone, for as "
-        "many steps as the first network; the paper prints its network of all 22 training volumes there.",
+        "“Trained on 3 alone” is a network trained from the start on the three volumes alone, for as many "
+        "steps as the first network; the paper prints its network of all 22 training volumes there.",
         f"The paper divides a volume by its mean over the whole of it, trimmed to {_pixels(SOURCE_FRAME)} "
         f"pixels in its first source and {_pixels(TARGET_FRAME)} in its second: the same brain is then "
         "brighter in the first, for it fills less of the frame, and the network has to learn that. In the "
