@@ -317,7 +317,7 @@ def test_a_rate_that_breaks_the_weights_is_said_in_the_commands_own_words(settin
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_learnt(settings, monkeypatch):
-    monkeypatch.setattr("napari_mrsynth.training.finetune.os.access", lambda path, mode: False)
+    monkeypatch.setattr("napari_mrsynth.io.atomic.os.access", lambda path, mode: False)
     with pytest.raises(OutputError, match=r"mine cannot be written: .* is read-only"):
         finetune(settings, report=lambda progress: pytest.fail("it began"))
 

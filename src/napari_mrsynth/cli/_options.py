@@ -11,7 +11,6 @@ import typer
 
 from napari_mrsynth.cli._output import Style, absolute
 from napari_mrsynth.errors import ConfigError, ContrastError, OutputError
-from napari_mrsynth.io.atomic import require_makeable
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Bundle
@@ -117,6 +116,8 @@ def makeable(folder: Path) -> Path:
     OutputError
         If it is no folder and cannot become one, or is read-only.
     """
+    from napari_mrsynth.io.atomic import require_makeable
+
     folder = absolute(folder)
     require_makeable(folder, _ELSEWHERE)
     return folder
@@ -130,6 +131,8 @@ def writable(folder: Path) -> Path:
     OutputError
         If it cannot be made or written to.
     """
+    from napari_mrsynth.io.atomic import require_makeable
+
     folder = absolute(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
