@@ -270,9 +270,7 @@ def _taken(
     brain = None
     if given is not None:
         on, _, _ = labels_on(scan.grid, scan.contrast or scan.name, given, "brain mask")
-        inside = on.array > 0
-        whole = without_specks(inside, scan.grid)
-        filled = int(whole.sum() - inside.sum())
+        whole, filled = without_specks(on.array > 0, scan.grid)
         specks = f", small closed holes filled ({filled} voxels)" if filled else ""
         brain = BrainMask(whole, f"given: {given.name}{specks}")
     return patient_anatomy(scan, spacing_mm, name=name, brain=brain, lesions=own, beta=beta)

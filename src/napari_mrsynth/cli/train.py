@@ -14,7 +14,6 @@ from napari_mrsynth.cli._output import Report, Style, absolute, left_out, tellin
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
-    from napari_mrsynth.training.figures import Line
     from napari_mrsynth.training.run import RunResult
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
@@ -82,15 +81,12 @@ def report_of(outcome: RunResult) -> Report:
 
 def _held_out(results: Mapping[str, Any]) -> list[str]:
     """Say what was measured on the patients that were held out, one line a measure."""
-    from napari_mrsynth.training.figures import figures_of, lines_of
+    from napari_mrsynth.training.figures import figures_of, headlines, lines_of
 
     lines = lines_of(figures_of(0, results))
     counts = Counter(line.measure for line in lines)
-    firsts: dict[str, Line] = {}
-    for line in lines:
-        firsts.setdefault(line.measure, line)  # the mean, where there are several
     said = []
-    for measure, line in firsts.items():
+    for measure, line in headlines(lines).items():
         of = f", the mean of {counts[measure] - 1} in held_out.json" if counts[measure] > 1 else ""
         people = f"{line.spread.count} patient{'s' if line.spread.count != 1 else ''}"
         said.append(f"Held out: {measure} {line.spread.shown(4)} over {people}{of}")

@@ -82,7 +82,7 @@ def no_mask(study: Study) -> InputError:
     return InputError(why[-1] if why else "This study has no brain mask.", hint=GIVE_MASK)
 
 
-def without_specks(inside: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
+def without_specks(inside: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], int]:
     """Fill the closed holes of a mask that are too small to be meant: up to :data:`HOLE_ML` each.
 
     Parameters
@@ -93,7 +93,9 @@ def without_specks(inside: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
 
     Returns
     -------
-    ndarray of bool, shape (i, j, k)
+    filled : ndarray of bool, shape (i, j, k)
+    voxels : int
+        How many were filled.
     """
     from scipy import ndimage
 
@@ -101,8 +103,8 @@ def without_specks(inside: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     ml = np.bincount(holes.ravel(), minlength=count + 1) * float(np.prod(grid.spacing)) / 1000
     small = ml <= HOLE_ML
     small[0] = False  # what is no hole
-    filled: NDArray[np.bool_] = inside | small[holes]
-    return filled
+    specks = small[holes]
+    return inside | specks, int(specks.sum())
 
 
 def mask_size_note(inside: NDArray[np.bool_], shown: NDArray[np.bool_], grid: Grid) -> tuple[str, ...]:

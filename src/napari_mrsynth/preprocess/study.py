@@ -216,8 +216,7 @@ def with_mask(study: Study, mask: LabelVolume, *, fill_specks: bool = True) -> S
             f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
             hint="Check that the mask belongs to this patient and has the right header.",
         )
-    whole = without_specks(inside, study.grid) if fill_specks else inside
-    filled = int(whole.sum() - inside.sum())
+    whole, filled = without_specks(inside, study.grid) if fill_specks else (inside, 0)
     if filled:
         notes = [*notes, f"Small closed holes of the brain mask count as brain ({filled} voxels)."]
     said = (f"{mask.name or 'The brain mask'}: {note}" for note in mask.notes)

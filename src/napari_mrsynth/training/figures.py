@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,19 @@ class Spread:
         if math.isnan(self.mean):
             return "–"
         return f"{self.mean:.{digits}f}" + (f" ± {self.sd:.{digits}f}" if self.count > 1 else "")
+
+
+def between(groups: Iterable[tuple[Hashable, float]]) -> float:
+    """Return the standard deviation of the groups' means, of (group, value); NaN for fewer than two groups.
+
+    Values that are not finite do not count.
+    """
+    members: dict[Hashable, list[float]] = {}
+    for group, value in groups:
+        if math.isfinite(value):
+            members.setdefault(group, []).append(value)
+    means = [float(np.mean(values)) for values in members.values()]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -87,13 +100,8 @@ class Line:
     @classmethod
     def of(cls, measure: str, what: str, figures: Sequence[Figure]) -> Line:
         """Sum figures up; those that are not finite do not count."""
-        known = [figure for figure in figures if math.isfinite(figure.value)]
-        folds: dict[int, list[float]] = {}
-        for figure in known:
-            folds.setdefault(figure.fold, []).append(figure.value)
-        means = [float(np.mean(values)) for values in folds.values()]
-        between = float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
-        return cls(measure, what, Spread.over([figure.value for figure in known]), between)
+        spread = Spread.over(figure.value for figure in figures)
+        return cls(measure, what, spread, between((figure.fold, figure.value) for figure in figures))
 
 
 def figures_of(fold: int, results: Mapping[str, Any]) -> Iterator[Figure]:
@@ -124,6 +132,14 @@ def lines_of(figures: Iterable[Figure]) -> tuple[Line, ...]:
             lines.append(Line.of(measure, MEAN, _means([f for own in cells.values() for f in own])))
         lines += [Line.of(measure, what, own) for what, own in cells.items()]
     return tuple(lines)
+
+
+def headlines(lines: Iterable[Line]) -> dict[str, Line]:
+    """Return the first line of each measure: the mean, where it has several."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        found.setdefault(line.measure, line)
+    return found
 
 
 def _means(figures: Sequence[Figure]) -> list[Figure]:

@@ -84,7 +84,7 @@ def fit(
     elif config.run.samples_every and config.system in PREDICTORS:
         shown, said = (held_out[0], "held out") if held_out else (loop.patients[0], "learnt from")
         every = config.run.samples_every
-        loop.watch = DrawSamples(folder / "samples", config.system, shown, said, every)
+        loop.watch = DrawSamples(folder, config.system, shown, said, every)
     with _said_plainly(last):
         trainer = L.Trainer(
             accelerator=config.run.accelerator,

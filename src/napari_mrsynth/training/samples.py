@@ -89,6 +89,11 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
     montage(path, rows, f"{patient.subject}, {title}")
 
 
+def picture_in(run: Path, step: int) -> Path:
+    """Return where a run folder keeps the picture of a step."""
+    return run / "samples" / f"step-{step:06d}.png"
+
+
 @dataclass(frozen=True)
 class DrawSamples:
     """Draws a patient as the averaged network makes them, every so many steps and after the last.
@@ -97,8 +102,8 @@ class DrawSamples:
 
     Attributes
     ----------
-    folder : Path
-        Of the pictures, called ``step-000200.png`` and so on.
+    run : Path
+        The run folder.
     system : str
         Whose network it is; one that synthesises.
     patient : Prepared
@@ -107,7 +112,7 @@ class DrawSamples:
     every : int
     """
 
-    folder: Path
+    run: Path
     system: str
     patient: Prepared
     said: str
@@ -118,7 +123,7 @@ class DrawSamples:
         step = trainer.global_step
         if not trainer.is_global_zero or (step % self.every and step != trainer.max_steps):
             return
-        path = self.folder / f"step-{step:06d}.png"
+        path = picture_in(self.run, step)
         draw_sample(path, self.system, network, self.patient, f"{self.said}, step {step}")
 
 

@@ -18,6 +18,7 @@ from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.curve import Curve
 from napari_mrsynth.training.measure import Pair, nmse_table
 from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.samples import draw_sample, picture_in
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
         for logger in trainer.loggers[1:]:
             logger.log_metrics({f"held_out_{self.figure}": error}, step)
         if self.config.validation.images:
-            self.draw(self.folder / "samples" / f"step-{step:06d}.png", network, step, error)
+            self.draw(picture_in(self.folder, step), network, step, error)
         return error
 
     def errors(self, network: nn.Module) -> dict[str, float]:
@@ -137,6 +138,4 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
 
     def draw(self, path: Path, network: nn.Module, step: int, error: float) -> None:
         """Draw what the network makes of the first patient."""
-        from napari_mrsynth.training.samples import draw_sample
-
         draw_sample(path, self.config.system, network, self.patients[0], f"step {step}, NMSE {error:.4f}")

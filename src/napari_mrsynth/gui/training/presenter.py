@@ -354,12 +354,10 @@ class TrainingPresenter:
             dock.curve.show_curves((), (), 0)
             dock.sample.show_picture(None)
         dock.result.setVisible(session.mode is Mode.FINE_TUNE and dock.result.rowCount() > 0)
-        self._show_whose()
 
     def _show_whose(self) -> None:
-        task = self.session.task
-        ended = task is not None and not self.session.running and self._shows(task)
-        self._dock.show_whose(task.id if ended and task is not None else None)
+        task = None if self.session.running else self.session.task
+        self._dock.show_whose(task.id if task is not None and self._shows(task) else None)
 
     def _shows(self, task: Task | None) -> bool:
         """Say whether a task is of the kind that is chosen."""

@@ -30,7 +30,7 @@ from napari_mrsynth.gui.training.tasks import (
     unfinished,
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
-from napari_mrsynth.progress import Progress, format_seconds
+from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import Status
 from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
 from napari_mrsynth.session.runner import Runner
@@ -226,8 +226,11 @@ class TrainingSession:
         if not self._running or self._stopping or not isinstance(self.task, TRAININGS):
             return
         self._checkpoint = self._checkpoint_time()
-        hint = f"{self._next_checkpoint()}Nothing that was learnt is lost."
-        self._say(Said(Phase.PAUSING, "Pausing at the next checkpoint …", hint, self.said.progress))
+        seen, progress = self.figures, self.said.progress
+        left = None if progress is None else progress.seconds_left
+        due = telling.next_checkpoint(seen.step, seen.steps, self.task.checkpoint_every, left)
+        hint = f"{due}Nothing that was learnt is lost."
+        self._say(Said(Phase.PAUSING, "Pausing at the next checkpoint …", hint, progress))
         if not self.figures.step:
             self._interrupt()
 
@@ -282,19 +285,6 @@ class TrainingSession:
     def _interrupt(self) -> None:
         self._stopping = True
         self._process.interrupt()
-
-    def _next_checkpoint(self) -> str:
-        """Say when the next checkpoint comes; nothing where that is not known."""
-        step, steps, progress = self.figures.step, self.figures.steps, self.said.progress
-        if not isinstance(self.task, TRAININGS) or not step or progress is None:
-            return ""
-        left, every = steps - step, self.task.checkpoint_every
-        if left <= 0:
-            return ""
-        if progress.seconds_left is None:
-            return f"It comes within {every} steps. "
-        seconds = progress.seconds_left * min(every, left) / left
-        return f"It comes within {every} steps, in at most {format_seconds(seconds)}. "
 
     def _resumable_end(self) -> Said | None:
         end, _ = self._ends.get(self.mode, (None, None))

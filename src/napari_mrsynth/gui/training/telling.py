@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.progress import Progress, format_seconds
-from napari_mrsynth.training.figures import figures_of, lines_of
+from napari_mrsynth.training.figures import figures_of, headlines, lines_of
 
 SHOWN_LINES = 4
 _INCURABLE = ("DivergedError", "ConfigError", "InputError")
@@ -107,6 +107,27 @@ def failure(ended: Ended, *, can_resume: bool) -> Said:
     )
 
 
+def next_checkpoint(step: int, steps: int, every: int, seconds_left: float | None) -> str:
+    """Say when the next checkpoint comes; nothing before the first step and after the last.
+
+    Parameters
+    ----------
+    step, steps : int
+        The last step that was told, and how many are to be taken.
+    every : int
+        Steps between checkpoints.
+    seconds_left : float or None
+        Of the whole training.
+    """
+    left = steps - step
+    if not step or left <= 0:
+        return ""
+    if seconds_left is None:
+        return f"It comes within {every} steps. "
+    seconds = seconds_left * min(every, left) / left
+    return f"It comes within {every} steps, in at most {format_seconds(seconds)}. "
+
+
 def in_the_dock(text: str) -> str:
     """Call settings as the dock does, where it has fields for them."""
     for setting, field in _FIELDS.items():
@@ -116,12 +137,11 @@ def in_the_dock(text: str) -> str:
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
     """Say what a training came to; `kept_in_run` is why it is not among the models."""
-    lines = lines_of(figures_of(0, report["results"]))
+    found = headlines(lines_of(figures_of(0, report["results"])))
     figure = "".join(
-        f" Mean {name} on all slices of the held-out patients: {line.spread.mean:.4f}."
+        f" Mean {name} on all slices of the held-out patients: {found[measure].spread.mean:.4f}."
         for measure, name in (("nmse", "error"), ("dice", "Dice"))
-        if (line := next((line for line in lines if line.measure == measure), None)) is not None
-        and math.isfinite(line.spread.mean)
+        if measure in found and found[measure].spread.count
     )
     taken, used = report["steps"], report["exported_step"]
     best = f" The weights of step {used} were the best there." if used < taken else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from napari_mrsynth.training.experiments.ledger import Row
 from napari_mrsynth.training.experiments.plan import NETWORK
-from napari_mrsynth.training.figures import Spread
+from napari_mrsynth.training.figures import Spread, between
 
 FOREST_BAR = 0.85
 """The network's error must be at most this share of the forest's, averaged over the pairs."""
@@ -46,13 +45,8 @@ class Table:
         self, method: str, inputs: str, target: str, figure: str, region: str = "brain"
     ) -> float:
         """Return the standard deviation of a figure's means over the parts; NaN for fewer than two."""
-        parts: dict[str, list[float]] = {}
-        for row in self._cells.get((method, inputs, target, region), []):
-            value = float(getattr(row, figure))
-            if math.isfinite(value):
-                parts.setdefault(row.part, []).append(value)
-        means = [float(np.mean(values)) for values in parts.values()]
-        return float(np.std(means, ddof=1)) if len(means) > 1 else math.nan
+        rows = self._cells.get((method, inputs, target, region), [])
+        return between((row.part, float(getattr(row, figure))) for row in rows)
 
     def ratios(self, method: str, other: str, region: str = "brain") -> dict[tuple[str, str], float]:
         """Return, per pair, one method's mean NMSE as a share of another's."""
