@@ -271,6 +271,21 @@ def test_the_source_map_names_the_scan_with_the_largest_latent():
     assert (sources[0, :, 2:] == 0).all()
 
 
+@pytest.mark.parametrize("kind", ["published", "residual"])
+def test_with_a_transformer_inputs_mean_the_same_in_whatever_order_they_are_given(kind):
+    net = network(kind, aligned=True, latent=1)  # one channel: no tied votes
+    for parameter in net.aligner.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    predictor = AnySubsetPredictor(net)
+    x = slices(net, ("T1w", "T2w", "FLAIR"))
+    latents = {c: predictor.encode(c, stack) for c, stack in x.items()}
+    turned = {c: latents[c] for c in ("FLAIR", "T1w", "T2w")}
+    made, again = (predictor.decode(z, ["T1ce"])["T1ce"] for z in (latents, turned))
+    torch.testing.assert_close(made, again)
+    sources, other = predictor.sources(latents), predictor.sources(turned)
+    assert ((sources + 1) % 3 == other).float().mean() > 0.99
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_predictor_answers_with_one_image_per_wanted_contrast(kind):
     predictor = AnySubsetPredictor(network(kind))

@@ -59,7 +59,7 @@ def settings(cohort: Path, tmp_path: Path) -> dict[str, Any]:
         "objective": {"squared": 1.0, "subsets": "random", "brain_only": True, "balanced": True},
         "optim": {"steps": 6, "batch": 2, "crop": 24, "ema": 0.9, "warmup": 2},
         "run": {"folder": str(tmp_path / "run"), "checkpoint_every": 2, "log_every": 1, "accelerator": "cpu"},
-        "card": {"id": "tiny", "title": "A tiny model"},
+        "card": {"id": "tiny", "title": "A tiny model", "name_patients": True},
     }
 
 

@@ -82,6 +82,7 @@ def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
         (MINIMAL, ["optim.precision=bf16-mix"], r"optim\.precision is 'bf16-mix'.*Did you mean bf16-mixed"),
         (MINIMAL, ["run.accelerator=gpux"], r"run\.accelerator is 'gpux'.*Did you mean gpu"),
         (MINIMAL, ["data.normalisation=foreground"], r"normalisation is 'foreground'.*foreground-mean"),
+        (MINIMAL, ["data.normalisation=foreground-zscore"], r"Choose foreground-mean, volume-mean"),
         (MINIMAL, ["data.contrasts=[]"], r"data\.contrasts is empty"),
         (MINIMAL, ["data.contrasts=[T1w, T1w]"], r"lists T1w twice"),
         (MINIMAL, ["data.contrasts=[T1, T2w]"], r"lists 'T1', which is called T1w here"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.preprocess import normalise
 from napari_mrsynth.training.config import DataConfig
-from napari_mrsynth.training.prepared import prepare
+from napari_mrsynth.training.prepared import prepare, prepare_all
 from napari_mrsynth.training.subjects import Subject
 from phantoms import affine_of, nifti_file, phantom
 
@@ -53,6 +54,22 @@ def test_patients_whose_files_have_like_names_sizes_and_times_are_told_apart(tmp
     assert one.folder != other.folder
     assert one.record()["sha256"] != other.record()["sha256"]
     assert prepare(patient(tmp_path / "3", 1), data).folder == one.folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_large_cohort_may_have_as_many_files_open_as_the_system_lets_it(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = min(soft, 128)
+    if few == hard:
+        pytest.skip("the system allows no more")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    try:
+        prepare_all([], settings(tmp_path))
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > few
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("name", ["volumes.npy", "mask.npy", "meta.json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import torch
 
 from napari_mrsynth.bundles import Bundle, Card
 from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.gui.training.tasks import is_finished
 from napari_mrsynth.systems import load_predictor
+from napari_mrsynth.training.config import load_config
 from napari_mrsynth.training.run import export, train
 
 
@@ -30,6 +33,18 @@ def test_a_training_ends_in_a_bundle_that_synthesises(config):
     predictor = load_predictor(Bundle(card, result.bundle))
     made = predictor.decode({"T1w": predictor.encode("T1w", torch.rand(1, 3, 16, 16))}, ["T2w"])
     assert made["T2w"].shape == (1, 16, 16)
+
+
+def test_a_card_calls_patients_after_their_scans_but_where_their_names_are_public(config):
+    result = train(config, ["card.name_patients=false"])
+    text = (result.bundle / "card.yaml").read_text() + (result.bundle / "README.md").read_text()
+    assert not [name for name in ("p0", "p1", "p2") if name in text]
+    card = Card.load(result.bundle)
+    (judge,) = card.results["nmse"]["T1w>T2w"]
+    names = [judge, *(subject["id"] for subject in card.training["subjects"])]
+    assert all(re.fullmatch("own-[0-9a-f]{8}", name) for name in names)
+    assert len(set(names)) == 3
+    assert set(result.results["nmse"]["T1w>T2w"]) == {"p2"}  # the user's own figures keep their names
 
 
 @pytest.mark.parametrize("own", ["CT", "my T1"])
@@ -101,6 +116,19 @@ def test_a_run_can_be_exported_again_from_its_last_checkpoint(config, tmp_path):
     first, second = weights(result.bundle), weights(again.bundle)
     assert again.steps == 6
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_that_is_exported_for_a_first_look_has_not_ended(config):
+    def stop(progress):
+        if "step 4 " in progress.message:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=stop)
+    run = export(load_config(config).run.folder).folder
+    assert not is_finished(run, "tiny")
+    train(config)
+    assert is_finished(run, "tiny")
 
 
 def test_a_run_is_exported_from_another_folder_than_it_was_started_in(config, cohort, tmp_path, monkeypatch):

@@ -35,10 +35,10 @@ def patient(cohort: Path):
 
 def test_a_check_looks_at_every_kth_slice_of_the_brain(patient):
     whole = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    thin = np.flatnonzero(Thinned(patient.subject, patient.folder, 4).mask.any(axis=(1, 2)))
+    thin = np.flatnonzero(Thinned(patient.subject, patient.folder, every=4).mask.any(axis=(1, 2)))
     assert set(thin) < set(whole)
     assert set(np.diff(thin)) == {4}
-    assert np.array_equal(Thinned(patient.subject, patient.folder, 1).mask, patient.mask)
+    assert np.array_equal(Thinned(patient.subject, patient.folder, every=1).mask, patient.mask)
 
 
 def test_a_check_makes_every_output_from_all_others_and_from_one():

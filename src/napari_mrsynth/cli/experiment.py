@@ -10,7 +10,7 @@ import typer
 
 from napari_mrsynth.cli._options import REHEARSED, Changes, Quick, bundle_of, listed
 from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress
-from napari_mrsynth.cli.joyce import RESULTS, Config, Data, Jobs, Out, configuration
+from napari_mrsynth.cli.joyce import RESULTS, Config, Data, Jobs, Out, configuration, data_in
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def any_subset(
     where = absolute(folder) / "quick" if quick else absolute(folder)
     settings = AnySubset(
         config=configuration(config, "brain"),
-        overrides=(*(changes or ()), *([f"data.root={absolute(data)}"] if data else [])),
+        overrides=(*(changes or ()), *data_in(data)),
         folder=where,
         bundle=None if bundle is None else bundle_of(bundle),
         folds=folds,

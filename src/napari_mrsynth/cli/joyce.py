@@ -13,6 +13,7 @@ import typer
 from napari_mrsynth.cli._options import REHEARSED, Changes, Quick
 from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress, table
 from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.training.strict import setting
 
 TABLES = {  # subcommand: module, configuration
     "unimodal": ("unimodal", "joyce-unimodal"),
@@ -52,7 +53,7 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
         out: Out = RESULTS,
     ) -> Report:
         where = absolute(folder or Path("runs/joyce"))
-        overrides = (*(changes or ()), *([f"data.root={absolute(data)}"] if data else []))
+        overrides = (*(changes or ()), *data_in(data))
         return _run(name, config, overrides, (folds, every, jobs), where, absolute(out), quick=quick)
 
     command.__doc__ = summary
@@ -63,6 +64,11 @@ unimodal = _command("unimodal", "T2w and FLAIR from T1w: the network against old
 missing = _command("missing", "FLAIR from any subset of three inputs: one network against seven (table 2).")
 misaligned = _command("misaligned", "FLAIR from inputs out of place, with and without the transformer (5.3).")
 transfer = _command("transfer", "Decoders fine-tuned on 1, 2, 3 volumes of another source of data (5.4).")
+
+
+def data_in(folder: Path | None) -> tuple[str, ...]:
+    """Return the setting that says where patients lie; none where the configuration is to say it."""
+    return () if folder is None else (setting("data.root", str(absolute(folder))),)
 
 
 def configuration(given: Path | None, standard: str) -> Path:

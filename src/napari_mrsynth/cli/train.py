@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,13 @@ from napari_mrsynth.errors import ConfigError
 if TYPE_CHECKING:
     from napari_mrsynth.training.run import RunResult
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see docs/how-to/train.md.")]
+Config = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file, or a shipped one's name: segmenter/tumour; see docs/how-to/train.md.",
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -44,17 +51,26 @@ def train(
 
 
 def configuration_at(given: Path) -> Path:
-    """Return the absolute path of a configuration.
+    """Return the absolute path of a configuration, given by its own path or by a shipped one's name.
 
     Raises
     ------
     ConfigError
         If there is none.
     """
-    path = absolute(given)
-    if not path.is_file():
-        raise ConfigError(f"There is no configuration at {path}.", hint="Give the path of a YAML file.")
-    return path
+    from napari_mrsynth.training.shipped import shipped_configurations
+
+    path, shipped = absolute(given), shipped_configurations()
+    if path.is_file():
+        return path
+    name = given.as_posix()
+    if name not in shipped:
+        near = get_close_matches(name, shipped, n=1) or list(shipped)
+        raise ConfigError(
+            f"There is no configuration at {path}.",
+            hint=f"Give the path of a YAML file, or the name of one that is shipped: {', '.join(near)}.",
+        )
+    return shipped[name]
 
 
 def report_of(outcome: RunResult) -> Report:

@@ -126,7 +126,7 @@ def _with_mask(patient: Prepared, mask: NDArray[np.bool_], scratch: Path) -> Pre
     shutil.copyfile(patient.folder / "volumes.npy", folder / "volumes.npy")
     np.save(folder / "mask.npy", mask)
     (folder / "meta.json").write_text(json.dumps(patient.meta), encoding="utf-8")
-    return Prepared(patient.subject, folder)
+    return Prepared(patient.subject, folder, patient.patient)
 
 
 def _spread(planes: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -13,7 +13,6 @@ from napari_mrsynth.bundles import Card, save_bundle
 from napari_mrsynth.training.adapt import Pace
 from napari_mrsynth.training.aside import Aside
 from napari_mrsynth.training.export import stored_state
-from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.transfer import Transfer
 
 
@@ -61,7 +60,7 @@ class Child:
         """
         added = (*self.transfer.added_inputs, *self.transfer.added_outputs)
         learnt = f"{', '.join(added)} added" if added else f"{parts} fine-tuned"
-        records = [_record(patient) for patient in self.aside.learn]
+        records = [patient.nameless() for patient in self.aside.learn]
         made_of = (self.parent.weights_sha256, learnt, records, self.pace)
         digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
         bundle_id = bundle_id or f"{self.parent.id}-{digest[:8]}"
@@ -108,7 +107,7 @@ class Child:
             "steps": self.pace.steps,
             "batch": self.pace.batch,
             "weights_dtype": dtype,
-            "kept_aside": [_record(self.aside.judge)],
+            "kept_aside": [self.aside.judge.nameless()],
             "subjects": [*self.parent.training.get("subjects", ()), *records],
         }
 
@@ -125,12 +124,6 @@ class Child:
                 for name, (before, after) in self.errors.items()
             },
         }
-
-
-def _record(patient: Prepared) -> dict[str, Any]:
-    """Name a patient by the scans' hashes alone: a folder's name may be a person's."""
-    record = patient.record()
-    return {**record, "id": f"own-{record['sha256'][:8]}"}
 
 
 def user_models() -> Path:

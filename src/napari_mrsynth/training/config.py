@@ -40,7 +40,7 @@ class DataConfig:
     spacing_mm : float
         Voxel size of the prepared volumes.
     normalisation : str
-        One of :data:`napari_mrsynth.preprocess.normalise.METHODS`.
+        ``foreground-mean`` or ``volume-mean``, by which a scan is divided.
     folds : int
         Into how many folds the patients who can be used are dealt, by their place in the sorted list, all
         sessions of one together; 1 for none.
@@ -289,6 +289,9 @@ class CardConfig:
         How to cite it.
     limits : str
         Where it fails.
+    name_patients : bool
+        Whether patients are called by their ids, as fits a public data set; else after their scans' hashes,
+        for a folder's name may be a person's.
     """
 
     id: str = "unnamed"
@@ -298,6 +301,7 @@ class CardConfig:
     data_licences: tuple[str, ...] = ()
     citation: str = ""
     limits: str = ""
+    name_patients: bool = False
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def export_bundle(
     results: Mapping[str, Any],
     steps: int,
     start: Start | None = None,
+    held_out: Sequence[Prepared] = (),
 ) -> Path:
     """Write a network and its card.
 
@@ -75,6 +76,8 @@ def export_bundle(
         Optimiser steps taken.
     start : Start, optional
         The bundle it started from: named on the card, its patients and their licences kept there.
+    held_out : sequence of Prepared
+        Whose figures `results` has, by their ids.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def export_bundle(
         `folder`.
     """
     state, weights_dtype = stored_state(network)
-    subjects: list[Mapping[str, Any]] = [patient.record() for patient in patients]
+    named = config.card.name_patients
+    subjects: list[Mapping[str, Any]] = [p.record() if named else p.nameless() for p in patients]
     licences = config.card.data_licences
     if start is not None:
         subjects = start.with_subjects(subjects)
@@ -107,7 +111,9 @@ def export_bundle(
             "weights_dtype": weights_dtype,
             "subjects": subjects,
         },
-        results=dict(results),
+        results=dict(
+            results if named else _renamed(results, {p.subject: p.nameless()["id"] for p in held_out})
+        ),
         licence=config.card.licence,
         data_licences=licences,
         citation=config.card.citation,
@@ -115,3 +121,11 @@ def export_bundle(
     )
     save_bundle(folder, card, state)
     return folder
+
+
+def _renamed(results: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return held-out figures with other names for patients."""
+    return {
+        names.get(key, key): _renamed(value, names) if isinstance(value, Mapping) else value
+        for key, value in results.items()
+    }

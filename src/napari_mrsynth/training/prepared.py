@@ -33,6 +33,9 @@ LAYOUT = 2
 _SAMPLE = 1 << 16
 """Bytes at a file's beginning, middle and end that tell it from others of its name, size and time."""
 
+_OPEN_FILES = 1 << 16
+"""Enough for a cohort of twenty thousand."""
+
 _UNFINISHED = ".preparing-"
 _STALE_S = 86_400.0
 """Begins the names of folders that are being made; after a day, whoever made one was killed."""
@@ -48,10 +51,18 @@ class Prepared:
         The patient's id.
     folder : Path
         Holds ``volumes.npy``, ``mask.npy``, perhaps ``lesions.npy``, and ``meta.json``.
+    patient : str
+        Who it is, the same for all sessions of one person; the id where that is not known.
     """
 
     subject: str
     folder: Path
+    patient: str = ""
+
+    @property
+    def person(self) -> str:
+        """The patient, the same for all sessions of one."""
+        return self.patient or self.subject
 
     @cached_property
     def meta(self) -> dict[str, Any]:
@@ -113,6 +124,11 @@ class Prepared:
             "likeness": self._likeness,
         }
 
+    def nameless(self) -> dict[str, Any]:
+        """Return :meth:`record` with an id made of the scans' hashes: a folder's name may be a person's."""
+        record = self.record()
+        return {**record, "id": f"own-{record['sha256'][:8]}"}
+
 
 def prepare_all(
     subjects: Sequence[Subject], data: DataConfig, report: ProgressCallback | None = None
@@ -137,6 +153,7 @@ def prepare_all(
     OutputError
         If the cache cannot be written.
     """
+    _let_many_be_open()
     prepared, skipped = [], []
     watch = Stopwatch()
     for index, subject in enumerate(subjects):
@@ -170,7 +187,20 @@ def prepare(subject: Subject, data: DataConfig) -> Prepared:
     if not _is_whole(folder):
         arrays, meta = _make(subject, data)
         _keep(folder, arrays, meta)
-    return Prepared(subject.id, folder)
+    return Prepared(subject.id, folder, subject.person)
+
+
+def _let_many_be_open() -> None:
+    """Let this process have as many files open as it may: every patient in use keeps up to three mapped."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if most == resource.RLIM_INFINITY else min(most, _OPEN_FILES)
+    if wanted > soft != resource.RLIM_INFINITY:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _is_prepared(subject: Subject, data: DataConfig) -> bool:

@@ -16,7 +16,7 @@ from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.material import Material, gather
 from napari_mrsynth.training.precision import precision_here
 from napari_mrsynth.training.registry import loop_for, measured, training_system
-from napari_mrsynth.training.runfolder import RunFolder
+from napari_mrsynth.training.runfolder import ENDED, RunFolder
 from napari_mrsynth.training.start import FILE, Start, load_start, opened_start
 from napari_mrsynth.training.subjects import find_subjects, split_subjects
 
@@ -147,7 +147,9 @@ def _train(
     bundle, steps = folder.path / "bundle" / config.card.id, int(loop.global_step)
     if not leads:
         return RunResult(folder.path, bundle, steps, material.skipped, {}, start=start, leader=False)
-    return _finish(loop, folder, bundle, material, steps, start)
+    result = _finish(loop, folder, bundle, material, steps, start)
+    folder.write(ENDED, {"steps": steps, "bundle": config.card.id})
+    return result
 
 
 def export(folder: str | Path, out: str | Path | None = None) -> RunResult:
@@ -246,5 +248,7 @@ def _finish(
     if material.held_out and loop.config.run.measure:
         results = measured(loop.config.system, network, material.held_out)
     folder.write("held_out.json", results)
-    export_bundle(bundle, network, loop.config, material.patients, results, exported, start)
+    export_bundle(
+        bundle, network, loop.config, material.patients, results, exported, start, material.held_out
+    )
     return RunResult(folder.path, bundle, steps, material.skipped, results, exported, start)

@@ -22,6 +22,9 @@ from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.material import changed_patients
 from napari_mrsynth.training.precision import precision_here
 
+ENDED = "ended.json"
+"""Written when a training has come to its end and its bundle is there."""
+
 FREE = ("run.", "card.", "validation.", "data.root", "data.cache", "data.table")
 """Settings that may change when a run is resumed: where things are, what is watched, what the card says."""
 
@@ -35,9 +38,9 @@ class RunFolder:
     Attributes
     ----------
     path : Path
-        Holds ``config.yaml``, ``patients.json``, ``environment.json``, ``held_out.json``, ``start.json``
-        where the run started from a bundle, and the folders ``checkpoints``, ``log``, ``tensorboard``,
-        ``samples`` and ``bundle``.
+        Holds ``config.yaml``, ``patients.json``, ``environment.json``, ``held_out.json``, ``ended.json``,
+        ``start.json`` where the run started from a bundle, and the folders ``checkpoints``, ``log``,
+        ``tensorboard``, ``samples`` and ``bundle``.
     """
 
     path: Path
@@ -95,7 +98,9 @@ class RunFolder:
         path = self.path / "config.yaml"
         if not self.last.is_file():
             pictures = (self.path / "samples").glob("step-*.png")
-            for left in () if _helps() else (self.best, self.path / "start.json", *pictures):
+            for left in (
+                () if _helps() else (self.best, self.path / "start.json", self.path / ENDED, *pictures)
+            ):
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
         elif path.is_file():

@@ -73,7 +73,7 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
         return
     predictor = predictor_of(system, deepcopy(network).float())
     plane = int(patient.mask.sum(axis=(1, 2)).argmax())
-    one = OneSlice(patient.subject, patient.folder, plane)
+    one = OneSlice(patient.subject, patient.folder, patient.patient, plane)
     made = synthesise(predictor, one, requests)
     rows = []
     for inputs, target in requests:

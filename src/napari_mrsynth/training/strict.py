@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -137,6 +138,11 @@ def override(data: dict[str, Any], text: str) -> None:
         raise ConfigError(
             f"The value of the override {text!r} cannot be read: {error}.", hint="Write it as in YAML."
         ) from error
+
+
+def setting(key: str, value: object) -> str:
+    """Write ``key=value`` as :func:`override` reads it, whatever characters a text has."""
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
 def refuse_fixed(overrides: Iterable[str], fixed: Mapping[str, str]) -> None:

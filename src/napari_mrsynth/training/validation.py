@@ -72,7 +72,8 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
 
     def __init__(self, patients: Sequence[Prepared], config: TrainConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
-        self.patients = [Thinned(p.subject, p.folder, config.validation.slices) for p in patients]
+        every = config.validation.slices
+        self.patients = [Thinned(p.subject, p.folder, p.patient, every) for p in patients]
         self.best, self.since = float("inf"), 0
         self._curve: Curve | None = None
 

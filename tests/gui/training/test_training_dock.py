@@ -19,6 +19,7 @@ from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
 from napari_mrsynth.progress import Progress
+from napari_mrsynth.training.config import TrainConfig, load_config
 from phantoms import brain_study, patient_folder
 
 REPORT = {
@@ -498,6 +499,64 @@ def test_models_of_another_system_are_no_start_and_adversarial_trainings_are_not
     assert "validation.every=0" in process.started[0]
 
 
+def open_own(dock: TrainingDock, answers: Answers, cohort: Path, path: Path, **changes: dict) -> None:
+    """Open a configuration of the user's own, the shipped one with some changes."""
+    import yaml
+
+    settings = yaml.safe_load(shipped()[0].path.read_text())
+    settings["data"] = {"root": str(cohort), "contrasts": ["T1w", "T2w"]}
+    settings["network"] |= {"inputs": ["T1w", "T2w"], "outputs": ["T1w", "T2w"]}
+    for section, values in changes.items():
+        settings[section] = settings.get(section, {}) | values if isinstance(values, dict) else values
+    answers.chosen = path
+    path.write_text(yaml.safe_dump(settings))
+    dock.train.other.click()
+
+
+def told(process: FakeProcess) -> TrainConfig:
+    """Return the configuration that the last training was begun with."""
+    arguments = process.started[-1]
+    return load_config(arguments[-1], [a for a in arguments[2:] if "=" in a])
+
+
+def test_whom_a_configuration_holds_out_is_ticked(dock, answers, process, cohort, tmp_path):
+    open_own(dock, answers, cohort, tmp_path / "own.yaml", data={"held_out": ["b"]})
+    begin_training(dock, answers, cohort)
+    assert dock.train.about.text().startswith("1 learnt from, 1 held out")
+    assert told(process).data.held_out == ("b",)
+
+
+def test_folds_and_patience_of_a_configuration_do_not_hinder_a_training_that_watches_nobody(
+    dock, answers, process, cohort, tmp_path
+):
+    changes = {"data": {"folds": 5, "fold": 2}, "validation": {"every": 200, "patience": 5}}
+    open_own(dock, answers, cohort, tmp_path / "own.yaml", **changes)
+    begin_training(dock, answers, cohort)
+    config = told(process)
+    assert (config.data.folds, config.data.fold, config.validation.patience) == (1, 0, 0)
+
+
+def test_what_a_configuration_starts_from_is_chosen_and_scratch_leaves_it_out(
+    dock, answers, process, cohort, tmp_path
+):
+    open_own(
+        dock, answers, cohort, tmp_path / "own.yaml", start="/models/older", optim={"freeze_norms": True}
+    )
+    start = dock.train.start
+    assert start.currentText() == "older"
+    assert not dock.train.contrasts.isEnabled()
+    begin_training(dock, answers, cohort)
+    assert (told(process).start, told(process).optim.freeze_norms) == ("/models/older", True)
+    dock.session.stop()
+    process.end(Ended(130))
+    start.setCurrentIndex(0)
+    start.activated.emit(0)
+    assert dock.train.contrasts.isEnabled()
+    dock.train.name.setText("anew")
+    dock.controls.start.click()
+    assert (told(process).start, told(process).optim.freeze_norms) == ("", False)
+
+
 def test_what_the_options_say_reaches_a_fine_tuning(dock, answers, process, cohort):
     from napari_mrsynth.training.adapt import Pace
 
@@ -746,6 +805,9 @@ def test_what_start_makes_of_a_run_that_is_there_is_said(dock, tmp_path):
     (run / "bundle" / "mine").mkdir(parents=True)
     (run / "bundle" / "mine" / "card.yaml").write_text("")
     dock.train.changed.emit()
+    assert "Start goes on with it" in dock.train.where.text()  # exported for a first look
+    (run / "ended.json").write_text("{}")
+    dock.train.changed.emit()
     assert "“mine” is finished: choose another name" in dock.train.where.text()
 
 
@@ -783,6 +845,7 @@ def test_a_training_of_an_earlier_napari_is_listed_and_gone_on_with(dock, proces
     ended = write_run(tmp_path / "runs" / "ended", 30)
     (ended / "bundle" / "anysubset-brain").mkdir(parents=True)
     (ended / "bundle" / "anysubset-brain" / "card.yaml").write_text("")
+    (ended / "ended.json").write_text("{}")
     dock.modes.setCurrentIndex(1)
     runs = dock.train.unfinished.runs
     assert [Path(runs.itemData(i)).name for i in range(runs.count())] == ["new", "old"]
@@ -869,6 +932,14 @@ def test_the_open_patient_is_taken_with_its_names_and_forgotten_at_the_end(dock,
     assert set(patient.contrasts) == {"T1w", "FLAIR"}
     dock.session.close()
     assert not patient.folder.exists()
+
+
+def test_another_patient_of_the_same_name_is_not_mixed_with_one_taken_before(dock):
+    for contrasts in (("T1w", "T2w", "FLAIR"), ("T1w", "FLAIR")):
+        dock.session.take(brain_study(contrasts, shape=(12, 14, 10), spacing=(12, 12, 12), name="anat"))
+        (patient,) = dock.session.mine
+        assert set(patient.contrasts) == set(contrasts)
+        dock.session.remove("anat")
 
 
 def test_modes_do_not_share_what_can_be_started(dock):

@@ -13,7 +13,7 @@ from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.experiments import any_subset
 from napari_mrsynth.training.experiments.any_subset import run
-from napari_mrsynth.training.experiments.plan import METHODS, AnySubset, command_of, parts_of
+from napari_mrsynth.training.experiments.plan import METHODS, AnySubset, Part, command_of, deal, parts_of
 from napari_mrsynth.training.experiments.report import write_report
 from phantoms import brain_study, patient_folder
 
@@ -57,7 +57,7 @@ def config(tmp_path_factory):
         },
         "optim": {"steps": 3, "batch": 2, "crop": 24, "warmup": 1},
         "run": {"accelerator": "cpu", "folder": str(root / "run")},
-        "card": {"id": "tiny"},
+        "card": {"id": "tiny", "name_patients": True},
     }
     path = root / "config.yaml"
     path.write_text(yaml.safe_dump(settings))
@@ -101,6 +101,31 @@ def test_every_patient_of_train_is_judged_once_and_never_by_what_learnt_from_it(
         assert not {p.subject for p in part.learn} & {p.subject for p in part.judge}
     assert [p.subject for p in found[-1].judge] == ["patient4"]
     assert len(found[-1].learn) == 4
+
+
+def test_sessions_of_one_person_are_judged_together_and_teach_nobody_of_them(settings):
+    found = parts(replace(settings, folds=0))[0].learn
+    people = ("ann", "ann", "bob", "cid")
+    sessions = [replace(p, patient=who) for p, who in zip(found, people, strict=True)]
+    for part in deal(sessions, 3, 1, {}):
+        assert not {p.person for p in part.learn} & {p.person for p in part.judge}
+        assert len(part.learn) + len(part.judge) == 4
+    with pytest.raises(InputError, match="patient1 would be both learnt from and judged on"):
+        Part("fold-0", (sessions[0],), (sessions[1],), 1)
+
+
+@pytest.mark.parametrize("change", ["validation.every=2", "validation.patience=3"])
+def test_weights_are_not_chosen_on_whom_they_are_judged_by(config, settings, change):
+    with pytest.raises(ConfigError, match="they would flatter"):
+        replace(settings, overrides=(change,))
+    given = yaml.safe_load(config.read_text())
+    given["data"] |= {"folds": 4, "fold": 1}
+    given["validation"] = {"every": 1, "patience": 1}
+    watching = settings.folder.parent / "watching.yaml"
+    watching.write_text(yaml.safe_dump(given))
+    run(replace(settings, config=watching, methods=("network",), quick=True))
+    assert len(list(settings.folder.rglob("last.ckpt"))) == 3
+    assert not list(settings.folder.rglob("best.ckpt"))
 
 
 def test_a_test_patient_who_is_a_copy_of_a_training_patient_is_refused(config, settings, tmp_path):

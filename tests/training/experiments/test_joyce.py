@@ -11,9 +11,11 @@ import yaml
 
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
+from napari_mrsynth.systems.anysubset import module, regression
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
+from napari_mrsynth.training.experiments.joyce.fitting import fitted
 from napari_mrsynth.training.experiments.joyce.makers import Trained
 from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness, shipped
 from napari_mrsynth.training.experiments.joyce.report import write_report
@@ -168,6 +170,25 @@ def test_table_2_has_one_network_seven_and_two_ablations(joyce, tmp_path):
     paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
     assert "T1w, T2w, T1ce | one network, inputs removed | .576 |" in paths["page"].read_text()
     assert "1.03 times" in bars[0].name
+
+
+def test_a_voxelwise_regression_is_fitted_before_the_network_learns(joyce, monkeypatch):
+    given = yaml.safe_load(joyce.settings.config.read_text())
+    kind = {"encoder": "residual", "decoder": "residual", "fusion": "max-mean-spread", "voxelwise": 2}
+    given["network"] |= kind | {"inputs": ["T1w"], "outputs": ["T2w"]}
+    given["objective"] = {"subsets": "random", "voxelwise_steps": 3}
+    joyce.settings.config.write_text(yaml.safe_dump(given))
+    begun = []
+    fit = regression.fit_voxelwise
+    monkeypatch.setattr(module, "fit_voxelwise", lambda *a, **k: begun.append(k["steps"]) or fit(*a, **k))
+    fitted(joyce.trainings, joyce.config(), patients(joyce))
+    fitted(joyce.trainings, joyce.config(), patients(joyce))
+    assert begun == [3]
+
+
+def test_a_configuration_that_starts_from_a_model_is_refused(joyce):
+    with pytest.raises(ConfigError, match="trained from scratch"):
+        missing.experiment(Joyce(replace(joyce.settings, overrides=("start=anysubset-brain",))))
 
 
 def test_what_two_tables_train_alike_is_trained_once(joyce):

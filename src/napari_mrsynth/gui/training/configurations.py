@@ -7,8 +7,7 @@ from pathlib import Path
 
 from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.training.config import TrainConfig, load_config
-
-SYSTEMS = Path(__file__).parents[2] / "systems"
+from napari_mrsynth.training.shipped import shipped_configurations
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,10 @@ def shipped() -> list[Configuration]:
     """Return the configurations of the systems that can be trained, the shipped model's first."""
     from napari_mrsynth.training.registry import SYSTEMS as TRAINABLE
 
-    first = SYSTEMS / "anysubset" / "configs" / "brain.yaml"
+    files = shipped_configurations()
+    first = files["anysubset/brain"]
     found = []
-    for path in sorted(SYSTEMS.rglob("configs/*.yaml"), key=lambda path: (path != first, path)):
+    for path in sorted(files.values(), key=lambda path: (path != first, path)):
         try:
             configuration = Configuration.read(path, own=False)
         except MrsynthError:  # of a system whose settings this training does not read

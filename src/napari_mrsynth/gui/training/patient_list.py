@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtGui import QPalette
@@ -88,9 +88,9 @@ class PatientList(QTreeWidget):
         items = (self.topLevelItem(row) for row in range(self.topLevelItemCount()))
         return tuple(i.text(_NAME) for i in items if i is not None and _is_ticked(i))
 
-    def forget_ticks(self) -> None:
-        """Hold nobody out; for other patients to come."""
-        self._held.clear()
+    def hold_out(self, ids: Iterable[str]) -> None:
+        """Tick these and nobody else when patients are shown next."""
+        self._held = set(ids)
         self._rows = []
 
     def show_patients(

@@ -186,8 +186,8 @@ class TrainingPresenter:
         panel, parent = self._dock.train, self._started_from()
         if parent is not None and parent.system == "anysubset":
             panel.contrasts.setText(", ".join(dict.fromkeys((*parent.inputs, *parent.outputs))))
-        current = self._configurations[self._configuration] if self._configurations else None
-        panel.contrasts.setEnabled(parent is None and current is not None and current.takes_any_contrasts)
+        current, scratch = self._current, panel.start.currentData() == ""
+        panel.contrasts.setEnabled(scratch and current is not None and current.takes_any_contrasts)
         self._show_patients()
 
     def _choose_mode(self, index: int) -> None:
@@ -250,6 +250,7 @@ class TrainingPresenter:
             checkpoint_every=panel.checkpoint.value(),
             contrasts=panel.wanted if asked else (),
             start=parent,
+            scratch=bool(chosen.settings.start) and panel.start.currentData() == "",
             own=chosen.own,
             pace=panel.options.changed,
             further=panel.options.lines,
@@ -258,11 +259,16 @@ class TrainingPresenter:
 
     # ------------------------------------------------------------------ what there is
 
+    @property
+    def _current(self) -> Configuration | None:
+        """The configuration that is chosen."""
+        return self._configurations[self._configuration] if self._configurations else None
+
     def _parents(self) -> list[Card]:
         return [card for card in self.store.cards() if card.system == "anysubset"]
 
     def _starts(self) -> list[Card]:
-        system = self._configurations[self._configuration].settings.system if self._configurations else ""
+        system = "" if self._current is None else self._current.settings.system
         return [card for card in self.store.cards() if card.system == system]
 
     def _started_from(self) -> Card | None:
@@ -273,8 +279,8 @@ class TrainingPresenter:
         """Return the patients of the data folder that the configuration is for."""
         session = self.session
         only = ""
-        if session.root is not None and self._configurations:
-            only = self._configurations[self._configuration].only(session.root)
+        if session.root is not None and self._current is not None:
+            only = self._current.only(session.root)
         return tuple(p for p in session.cohort if not only or fnmatchcase(p.id, only))
 
     def _contrasts(self) -> tuple[str, ...]:
@@ -289,7 +295,12 @@ class TrainingPresenter:
 
     def _show_configurations(self) -> None:
         self._dock.train.show_configurations(self._configurations, self._configuration)
-        self._dock.train.show_starts(self._starts())
+        self._show_starts(anew=True)
+
+    def _show_starts(self, *, anew: bool) -> None:
+        current = self._current
+        configured = "" if current is None else current.settings.start
+        self._dock.train.show_starts(self._starts(), configured, anew=anew)
 
     def _show_unfinished(self) -> None:
         self._dock.train.unfinished.show_runs(self.session.unfinished())
@@ -370,7 +381,7 @@ class TrainingPresenter:
     def _show_model(self, model: str) -> None:
         self.store.refresh()
         self._dock.tune.show_models(self._parents())
-        self._dock.train.show_starts(self._starts())
+        self._show_starts(anew=False)
         open_ = session_in(self._viewer)
         if open_ is not None:
             open_.store.refresh()

@@ -159,7 +159,8 @@ class TrainingSession:
             raise InputError(
                 f"{study.name} is listed already.", hint="Open another patient, or add a folder."
             )
-        folder = self._scratch / (re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient")
+        called = re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient"
+        folder = Path(tempfile.mkdtemp(dir=self._scratch)) / called  # nothing of an earlier patient is in it
         self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
 
     def new_picture(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.training.config import load_config
-from napari_mrsynth.training.strict import override, refuse_fixed
+from napari_mrsynth.training.runfolder import ENDED
+from napari_mrsynth.training.strict import override, refuse_fixed, setting
 
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
@@ -107,6 +107,8 @@ class TrainTask:
         What every patient must have, and the network reads and makes; empty to leave it to the configuration.
     start : Card, optional
         The model whose weights it starts from, and whose network, voxel size and normalisation it takes over.
+    scratch : bool
+        Whether its weights begin at random, though the configuration names a model to start from.
     own : bool
         Whether the card's words are the user's; else what the shipped configuration says of its own data is
         not repeated.
@@ -134,6 +136,7 @@ class TrainTask:
     checkpoint_every: int = 100
     contrasts: tuple[str, ...] = ()
     start: Card | None = None
+    scratch: bool = False
     own: bool = False
     pace: Mapping[str, float] = field(default_factory=dict)
     further: tuple[str, ...] = ()
@@ -148,8 +151,8 @@ class TrainTask:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What follows ``mrsynth``."""
-        settings = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in self._values.items())
-        pairs = (part for setting in (*settings, *self.further) for part in ("--set", setting))
+        settings = (setting(key, value) for key, value in self._values.items())
+        pairs = (part for each in (*settings, *self.further) for part in ("--set", each))
         return ("train", *pairs, "--progress", "json", "--json", "--", str(self.config))
 
     @property
@@ -161,6 +164,7 @@ class TrainTask:
             "data.only": self.only,
             "data.held_out": list(self.held_out),
             "data.folds": 1,
+            "data.fold": 0,
             "run.folder": str(self.folder),
             "run.checkpoint_every": self.checkpoint_every,
             "optim.steps": self.steps,
@@ -169,6 +173,10 @@ class TrainTask:
             "card.id": self.id,
             **self.pace,
         }
+        if not watches:
+            values["validation.patience"] = 0
+        if self.scratch:
+            values |= {"start": "", "start_fitting": False, "optim.freeze_norms": False}
         if self.start is not None:
             values |= {
                 "start": self.start.id,
@@ -186,6 +194,7 @@ class TrainTask:
                 "card.summary": "",
                 "card.limits": "",
                 "card.data_licences": ["Patients given by the user, known by their hashes only."],
+                "card.name_patients": False,
             }
         return values
 
@@ -216,7 +225,7 @@ class ResumeTask:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What follows ``mrsynth``."""
-        here = f"run.folder={json.dumps(str(self.folder), ensure_ascii=False)}"
+        here = setting("run.folder", str(self.folder))
         config = str(self.folder / "config.yaml")
         return ("train", "--set", here, "--progress", "json", "--json", "--", config)
 
@@ -227,8 +236,11 @@ def checkpoint_in(folder: Path) -> Path:
 
 
 def is_finished(folder: Path, model: str) -> bool:
-    """Say whether a run folder holds the model its training was to make."""
-    return (folder / "bundle" / model / "card.yaml").is_file()
+    """Say whether a run folder's training has come to its end, and its model is there.
+
+    The model alone may have been exported for a first look.
+    """
+    return (folder / ENDED).is_file() and (folder / "bundle" / model / "card.yaml").is_file()
 
 
 def unfinished(runs: Path) -> tuple[ResumeTask, ...]:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from napari_mrsynth.bundles import Card
 
 
+AS_CONFIGURED = "as configured"
+"""Stands among the models to start from for the one that the configuration names, with all it says of it."""
+
+
 class TrainPanel(QWidget):
     """Data folder, configuration, who is held out, how long; says by signals what is asked for."""
 
@@ -41,6 +45,7 @@ class TrainPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._root: Path | None = None
+        self._held_out: tuple[str, ...] = ()
         self.unfinished = UnfinishedRuns()
         self.folder = QPushButton("Choose a data folder…")
         self.folder.setToolTip("A folder that holds a folder per patient")
@@ -107,23 +112,42 @@ class TrainPanel(QWidget):
         self.check.setValue(settings.validation.every or max(settings.optim.steps // 20, 1))
         self.checkpoint.setValue(settings.run.checkpoint_every)
         self.options.show_values(settings.optim.lr, settings.optim.batch, settings.optim.crop)
+        self._held_out = settings.data.held_out
+        if self._held_out:
+            self.patients.hold_out(self._held_out)
         self.name.setText(settings.card.id if current.own else f"my-{current.path.stem}")
 
-    def show_starts(self, cards: Sequence[Card]) -> None:
-        """List the models that the training can start from; the one that is chosen stays so."""
+    def show_starts(self, cards: Sequence[Card], configured: str, *, anew: bool) -> None:
+        """List the models that the training can start from.
+
+        Parameters
+        ----------
+        cards : sequence of Card
+        configured : str
+            What the configuration starts from: an id or a folder; empty for nothing.
+        anew : bool
+            Whether that is chosen, where there is such a model; else what was chosen stays so.
+        """
         before = self.start.currentData()
         self.start.clear()
         self.start.addItem("Scratch", "")
+        if configured:
+            self.start.addItem(Path(configured).name, AS_CONFIGURED)
+            tip = f"{configured}, as the configuration says"
+            self.start.setItemData(1, tip, Qt.ItemDataRole.ToolTipRole)
         for card in cards:
+            if card.id == configured:
+                continue
             self.start.addItem(card.id, card.id)  # titles of one model's children begin alike
             self.start.setItemData(self.start.count() - 1, card.title, Qt.ItemDataRole.ToolTipRole)
-        self.start.setCurrentIndex(max(self.start.findData(before), 0))
+        wanted = AS_CONFIGURED if anew and configured else before
+        self.start.setCurrentIndex(max(self.start.findData(wanted), 0))
 
     def show_patients(self, root: Path | None, patients: Sequence[Patient]) -> None:
         """Show who is in the data folder, and who is left out and why."""
         if root != self._root:
             self._root = root
-            self.patients.forget_ticks()
+            self.patients.hold_out(self._held_out)
         self.folder.setText(
             "Choose a data folder…" if root is None else f"Data folder: {shortened(root.name)}…"
         )

@@ -23,6 +23,9 @@ from napari_mrsynth.systems.training_system import Scans
 VOXELS, SLICES, BATCH, RATE, DECAY = 30_000, 40, 2048, 2e-3, 1e-3
 """Voxels and slices taken of each patient; the optimiser's batch, highest rate and weight decay."""
 
+MOST_VOXELS = 100 * VOXELS
+"""Of all patients together: they are held in memory."""
+
 
 def is_voxelwise(name: str) -> bool:
     """Whether a network's tensor of this name belongs to its voxelwise regression."""
@@ -105,12 +108,13 @@ def _voxels(
 ) -> tuple[Tensor, Tensor]:
     """Draw brain voxels: patches (N, inputs, maps, 3, 3) as float16, and their outputs (N, outputs)."""
     patches, truth = [], []
+    each = min(VOXELS, MOST_VOXELS // len(patients))
     for patient in patients:
         shown = np.flatnonzero(patient.mask.any(axis=(1, 2)))
         planes = shown[torch.randperm(len(shown), generator=rng)[:SLICES].numpy()]
         for plane in planes:
             inside = np.flatnonzero(patient.mask[plane])
-            count = min(len(inside), -(-VOXELS // len(planes)))
+            count = min(len(inside), -(-each // len(planes)))
             rows, columns = np.unravel_index(
                 inside[torch.randperm(len(inside), generator=rng)[:count].numpy()], patient.mask.shape[1:]
             )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
@@ -25,6 +24,7 @@ from napari_mrsynth.training.experiments.scoring import Made, Pair, score_rows
 from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
 from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.strict import setting
 from napari_mrsynth.training.subjects import Subject
 
 
@@ -148,10 +148,13 @@ def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
     held_out = [] if part.name == "test" else [patient.subject for patient in part.judge]
     overrides = [
         *settings.overrides,
-        f"data.held_out={yaml.safe_dump(held_out, default_flow_style=True, width=10**6).strip()}",
+        setting("data.held_out", held_out),
         "data.split=train",
         "data.folds=1",
-        f"run.folder={settings.folder / 'networks' / part.name}",
+        "data.fold=0",
+        "validation.every=0",
+        "validation.patience=0",
+        setting("run.folder", str(settings.folder / "networks" / part.name)),
         "run.measure=false",
     ]
     if settings.quick:

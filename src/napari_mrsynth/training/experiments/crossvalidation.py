@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -12,16 +11,14 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import load_config
-from napari_mrsynth.training.experiments.plan import DEALT
+from napari_mrsynth.training.experiments.plan import DEALT, UNWATCHED
 from napari_mrsynth.training.figures import Figure, Line, figures_of, lines_of
-from napari_mrsynth.training.strict import refuse_fixed
+from napari_mrsynth.training.strict import refuse_fixed, setting
 
-_LAST = "the last weights are measured; chosen on whom they are measured on, they would flatter"
 FIXED = {
     **DEALT,
+    **UNWATCHED,
     "run.measure": "every fold is measured",
-    "validation.every": _LAST,
-    "validation.patience": _LAST,
 }
 """Settings that a cross-validation decides itself, and how."""
 
@@ -102,7 +99,7 @@ def crossvalidate(
             *overrides,
             *decided,
             f"data.fold={fold}",
-            f"run.folder={json.dumps(str(folder / f'fold-{fold}'), ensure_ascii=False)}",
+            setting("run.folder", str(folder / f"fold-{fold}")),
             "run.measure=true",
         )
         try:

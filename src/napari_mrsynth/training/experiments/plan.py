@@ -35,7 +35,13 @@ DEALT = dict.fromkeys(
 ) | {"run.folder": "trainings are kept where --folder says"}
 """Settings that whatever cross-validates decides itself, and how."""
 
-FIXED = {**DEALT, "data.split": "the patients of the split `train` are learnt from"}
+UNWATCHED = dict.fromkeys(
+    ("validation.every", "validation.patience"),
+    "the last weights are measured; chosen on whom they are measured on, they would flatter",
+)
+"""Settings that would let a training choose its weights on the patients that judge it."""
+
+FIXED = {**DEALT, **UNWATCHED, "data.split": "the patients of the split `train` are learnt from"}
 """Settings that an experiment decides itself, and how."""
 
 
@@ -150,7 +156,7 @@ def changes(overrides: Sequence[str]) -> list[str]:
 class Part:
     """Patients to learn from, patients to be judged on, and which of their slices.
 
-    Invariant: no scan is on both sides.
+    Invariant: no scan is on both sides, and nobody.
     """
 
     name: str
@@ -161,7 +167,8 @@ class Part:
 
     def __post_init__(self) -> None:
         learnt = KnownScans.of(patient.record() for patient in self.learn)
-        both = [patient.subject for patient in self.judge if learnt.find(patient.record())]
+        people = {patient.person for patient in self.learn}
+        both = [p.subject for p in self.judge if p.person in people or learnt.find(p.record())]
         if both:
             raise InputError(f"{', '.join(both)} would be both learnt from and judged on in {self.name}.")
 
@@ -189,8 +196,8 @@ def parts_of(settings: AnySubset, data: DataConfig) -> tuple[list[Part], list[tu
     shared: dict[str, Case] = {}
     folds = min(2, settings.folds) if settings.quick else settings.folds
     every = 4 * settings.every if settings.quick else settings.every
-    if len(train) < max(folds, 1):
-        raise InputError(f"Only {len(train)} patients of {data.root} can be used: too few for {folds} folds.")
+    if (count := len(people_of(train))) < max(folds, 1):
+        raise InputError(f"Only {count} patients of {data.root} can be used: too few for {folds} folds.")
     parts = deal(train, folds, every, shared)
     if settings.test:
         test, more = prepare_all(find_subjects(replace(data, split="test")), data)
@@ -202,13 +209,21 @@ def parts_of(settings: AnySubset, data: DataConfig) -> tuple[list[Part], list[tu
 
 
 def deal(patients: Sequence[Prepared], folds: int, every: int, shared: dict[str, Case]) -> list[Part]:
-    """Deal patients into folds, each judged by what the others teach; `shared` keeps their cases."""
-    parts = []
+    """Deal patients into folds, each judged by what the others teach; `shared` keeps their cases.
+
+    All sessions of a person are dealt together.
+    """
+    people, parts = people_of(patients), []
     for fold in range(folds):
-        judge = tuple(patients[fold::folds])
+        judge = tuple(patient for patient in patients if patient.person in people[fold::folds])
         learn = tuple(patient for patient in patients if patient not in judge)
         parts.append(Part(f"fold-{fold}", learn, judge, every, shared))
     return parts
+
+
+def people_of(patients: Sequence[Prepared]) -> tuple[str, ...]:
+    """Return who the patients are, each once, in their order."""
+    return tuple(dict.fromkeys(patient.person for patient in patients))
 
 
 def origin(settings: AnySubset, part: Part, method: str) -> Mapping[str, Any]:

@@ -68,6 +68,7 @@ def fitted(
     import torch
 
     from napari_mrsynth.training.loop import Loop, fit
+    from napari_mrsynth.training.runfolder import RunFolder
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
@@ -75,6 +76,8 @@ def fitted(
     data = replace(config.data, contrasts=patients[0].contrasts)
     config = replace(config, data=data, run=replace(config.run, folder=str(place)))
     system = training_system(config, spread_of(patients, config.data.contrasts))
+    if not RunFolder(place).last.is_file():
+        system.begin(patients, config.seed)
     loop = Loop(system.to(memory_format=torch.channels_last), config, patients)  # type: ignore[call-overload]
     fit(loop, place, report)
     export_bundle(bundle, loop.best_network, config, patients, {}, loop.global_step)

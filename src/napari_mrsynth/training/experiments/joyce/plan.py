@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
-from napari_mrsynth.training.experiments.plan import Part, Settings, deal
+from napari_mrsynth.training.experiments.plan import Part, Settings, deal, people_of
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
@@ -94,7 +94,13 @@ class Joyce:
         """
         given = (*self.settings.overrides, *(QUICK if self.settings.quick else ()))
         if path is None:
-            return load_config(self.settings.config, given)
+            config = load_config(self.settings.config, given)
+            if config.start:
+                raise ConfigError(
+                    f"start is {config.start!r}, but the networks of these tables are trained from scratch.",
+                    hint="Leave it out of the configuration, and out of --set.",
+                )
+            return config
         own = self.config().optim
         others = [text for text in given if text.startswith(("data.", "run.", "seed="))]
         config = load_config(path, others)
@@ -122,9 +128,9 @@ class Joyce:
         data = self.data(CONTRASTS)
         found, skipped = self.patients(data)
         folds = min(2, self.settings.folds) if self.settings.quick else self.settings.folds
-        if len(found) < folds:
+        if (count := len(people_of(found))) < folds:
             raise InputError(
-                f"Only {len(found)} patients of {data.root} have {', '.join(CONTRASTS)}: too few for "
+                f"Only {count} patients of {data.root} have {', '.join(CONTRASTS)}: too few for "
                 f"{folds} folds.",
                 hint="Ask for fewer with --folds, or name a folder with more patients: --data DIR.",
             )

@@ -147,7 +147,7 @@ def experiment(joyce: Joyce) -> Experiment:
     for group, patient in targets:
         ordered = sorted(targets, key=lambda target: target[0] != group)  # its own source first
         teachers[patient.subject] = tuple(
-            p for _, p in ordered if p.subject in learnable and p.subject != patient.subject
+            p for _, p in ordered if p.subject in learnable and p.person != patient.person
         )
         parts.append(Part(patient.subject, tuple(source), (patient,), joyce.every))
 

@@ -255,4 +255,4 @@ def _kept(folder: Path, patient: Prepared, view: str, said: Mapping[str, Any], v
             (made / "meta.json").write_text(json.dumps({**patient.meta, **said}, indent=1), encoding="utf-8")
             if not place.exists():
                 made.rename(place)
-    return Prepared(patient.subject, place)
+    return Prepared(patient.subject, place, patient.patient)
