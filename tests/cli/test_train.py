@@ -78,6 +78,7 @@ def test_progress_goes_to_standard_error_and_the_bundle_to_the_report(mrsynth, t
         "skipped": [{"subject": "p7", "reason": "no T2w"}],
         "start": None,
         "results": {"nmse": {"a": None}},
+        "people": {},
     }
     said = mrsynth("train", config).out
     assert f"--bundle {tmp_path / 'bundle'}" in said

@@ -8,7 +8,15 @@ import pytest
 
 from napari_mrsynth.imaging.contrasts import KNOWN, guess_from_name
 from napari_mrsynth.io import derivative_name
-from napari_mrsynth.io.naming import Role, extension_of, patient_of, patient_of_scans, role_of, stem_of
+from napari_mrsynth.io.naming import (
+    Role,
+    extension_of,
+    patient_of,
+    patient_of_scans,
+    role_of,
+    stem_of,
+    told_apart,
+)
 
 
 @pytest.mark.parametrize(
@@ -134,3 +142,8 @@ def test_extensions_are_told_from_names(name, extension, stem):
 )
 def test_the_role_is_told_from_the_name(stem, role):
     assert role_of(stem) is role
+
+
+def test_folders_that_are_called_alike_are_told_apart_by_their_parents(tmp_path):
+    folders = [tmp_path / name for name in ("A/DICOM", "B/DICOM", "other", "B/DICOM")]
+    assert told_apart(folders) == ("A/DICOM", "B/DICOM", "other", "B/DICOM")

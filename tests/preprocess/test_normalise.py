@@ -31,10 +31,13 @@ def test_a_foreground_method_does_not_change_with_the_crop(method, pads):
     assert padded.offset == pytest.approx(whole.offset, rel=1e-9)
 
 
-def test_the_volume_mean_of_the_published_code_does_change_with_the_crop(scan):
+def test_the_volume_mean_is_of_the_brains_box_where_the_published_one_changes_with_the_crop(scan):
     array, mask = scan
-    padded = normalise.fit(np.pad(array, 10), np.pad(mask, 10), "volume-mean")
-    assert padded.scale < 0.7 * normalise.fit(array, mask, "volume-mean").scale
+    close, wide = np.pad(array, 2), np.pad(array, 10)
+    assert wide.mean() < 0.7 * close.mean()  # as published
+    found = normalise.fit(close, np.pad(mask, 2), "volume-mean")
+    assert normalise.fit(wide, np.pad(mask, 10), "volume-mean").scale == pytest.approx(found.scale, rel=1e-6)
+    assert found.scale < normalise.fit(close, np.pad(mask, 2)).scale  # background counts
 
 
 def test_the_foreground_mean_becomes_one_and_zero_stays_zero(scan):

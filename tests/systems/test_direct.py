@@ -12,6 +12,11 @@ from napari_mrsynth.systems.direct.module import DirectTraining
 from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.systems.direct.predictor import DirectPredictor
 from napari_mrsynth.systems.segmenter.module import SegmenterTraining
+from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.prepared import prepare_all
+from napari_mrsynth.training.registry import measured
+from napari_mrsynth.training.subjects import Subject
+from phantoms import brain_study, patient_folder
 
 CONTRASTS = ("T1w", "FLAIR", *LOCATION)
 SPECS = {
@@ -97,6 +102,17 @@ def test_a_missing_input_is_refused_by_name():
         predictor.decode({"T1w": torch.zeros(1, 3, 16, 16)}, ["FLAIR"])
     with pytest.raises(ContrastError, match="which scan"):
         predictor.sources({})
+
+
+def test_a_network_of_two_inputs_is_measured_on_both_of_them_only(tmp_path):
+    study = brain_study(("T1w", "T2w", "FLAIR"), shape=(24, 28, 12), spacing=(6, 6, 11), name="sub-01")
+    folder = patient_folder(tmp_path / "sub-01", study)
+    data = DataConfig(
+        str(tmp_path), contrasts=("T1w", "T2w", "FLAIR"), spacing_mm=6.0, cache=str(tmp_path / "prepared")
+    )
+    patients, _ = prepare_all([Subject("sub-01", folder)], data)
+    two = build("dedis", {"inputs": ["T1w", "T2w"], "outputs": ["FLAIR"], "widths": [4, 8]})
+    assert list(measured("direct", two, patients)["nmse"]) == ["T1w+T2w>FLAIR"]
 
 
 def test_a_location_sensitive_network_without_a_location_is_refused():

@@ -52,6 +52,14 @@ def test_an_override_reaches_a_nested_setting_with_its_type(config_file):
     assert config.data.contrasts == ("CT", "T1w")
 
 
+def test_a_text_is_emptied_by_an_override_whose_quotes_the_shell_took(config_file):
+    given = MINIMAL.replace("root: scans", "root: scans, only: tumour/*")
+    for override in ("data.only=", "data.only= ", 'data.only=""'):
+        assert load_config(config_file(given), [override]).data.only == ""
+    with pytest.raises(ConfigError, match=r"'optim\.steps' is ''.*whole number"):
+        load_config(config_file(given), ["optim.steps="])
+
+
 @pytest.mark.parametrize(
     ("text", "overrides", "says"),
     [

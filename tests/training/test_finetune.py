@@ -16,8 +16,9 @@ from napari_mrsynth.bundles import Bundle, Card, save_bundle
 from napari_mrsynth.errors import ConfigError, InputError, OutputError
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems import load_predictor
-from napari_mrsynth.training.adapt import Pace
+from napari_mrsynth.training.adapt import Pace, errors
 from napari_mrsynth.training.checkpoints import DivergedError
+from napari_mrsynth.training.export import stored_state
 from napari_mrsynth.training.finetune import FineTune, finetune
 from napari_mrsynth.training.transfer import Addition
 from phantoms import brain_study, patient_folder
@@ -147,6 +148,23 @@ def test_slices_that_are_learnt_from_show_nothing_of_those_kept_aside(settings, 
     )  # the neighbours of one are no neighbours of the other
 
 
+def test_slices_that_are_learnt_from_were_interpolated_from_none_of_those_kept_aside(settings, tmp_path):
+    from napari_mrsynth.training.aside import keep_aside
+    from napari_mrsynth.training.config import DataConfig
+    from napari_mrsynth.training.prepared import prepare
+    from napari_mrsynth.training.subjects import Subject
+
+    thick = 6.0
+    study = brain_study(("T1w", "T2w"), shape=(24, 28, 24), spacing=(6, 6, thick), name="thick")
+    folder = patient_folder(tmp_path / "thick", study)
+    data = DataConfig("", contrasts=("T1w", "T2w"), spacing_mm=1.5, cache=str(tmp_path / "prepared"))
+    aside = keep_aside([prepare(Subject("p", folder), data)], (), 0, tmp_path)
+    learnt = np.flatnonzero(aside.learn[0].mask.any(axis=(1, 2)))
+    assert learnt.size
+    assert aside.planes.size
+    assert np.abs(learnt[:, None] - aside.planes).min() * 1.5 > thick
+
+
 def test_a_patient_the_parent_knows_is_not_the_one_kept_aside(settings, patients, tmp_path):
     first = finetune(replace(settings, patients=(patients[1], patients[0])))
     child = Bundle.open(first.bundle)
@@ -242,6 +260,70 @@ def test_no_steps_are_refused(parent, patients):
 def test_a_patient_given_twice_is_refused(settings, patients):
     with pytest.raises(InputError, match="T1w of Jane Doe 0 is also a scan of Jane Doe 0"):
         finetune(replace(settings, patients=(patients[0], patients[0])))
+
+
+@pytest.mark.parametrize("names", [("sub-01/ses-1", "sub-01/ses-2"), ("sub-01_ses-1", "sub-01_ses-2")])
+def test_two_sessions_of_one_person_are_refused(settings, patients, tmp_path, names):
+    folders = [
+        shutil.copytree(folder, tmp_path / name) for folder, name in zip(patients, names, strict=False)
+    ]
+    with pytest.raises(InputError, match="are sessions of one person"):
+        finetune(replace(settings, patients=tuple(folders)))
+
+
+def test_sessions_of_two_people_that_are_called_alike_are_told_apart(settings, patients, tmp_path):
+    names = ("sub-01/ses-1", "sub-02/ses-1")
+    folders = [
+        shutil.copytree(folder, tmp_path / name) for folder, name in zip(patients, names, strict=False)
+    ]
+    outcome = finetune(replace(settings, patients=tuple(folders), pace=replace(PACE, steps=1)))
+    assert (outcome.learnt_from, outcome.kept_aside) == (("sub-01/ses-1",), "the patient sub-02/ses-1")
+
+
+def test_patients_with_nothing_in_common_are_told_so(settings, tmp_path):
+    folders = []
+    for number, contrasts in enumerate((("T1w", "T2w"), ("T1w", "FLAIR"))):
+        study = brain_study(contrasts, shape=(24, 28, 12), spacing=(6, 6, 11), seed=number, name=f"p{number}")
+        folders.append(patient_folder(tmp_path / study.name, study))
+    with pytest.raises(InputError, match="share only T1w: p0 has T1w, T2w; p1 has T1w, FLAIR"):
+        finetune(replace(settings, patients=tuple(folders)))
+
+
+def test_a_contrast_is_not_added_on_both_sides_at_once(settings):
+    both = {"add_inputs": (Addition("PDw"),), "add_outputs": (Addition("PDw"),)}
+    with pytest.raises(ConfigError, match="PDw cannot be added as an input and as an output at once"):
+        finetune(replace(settings, **both))
+
+
+def test_a_model_outlives_a_picture_that_cannot_be_written(settings, monkeypatch, tmp_path):
+    def full(*_: object) -> None:
+        raise OutputError("shown.png cannot be written: no space left.")
+
+    monkeypatch.setattr("napari_mrsynth.training.before_after.BeforeAfter.draw", full)
+    outcome = finetune(replace(settings, picture=tmp_path / "shown.png"))
+    assert outcome.bundle == settings.out
+    assert "no space left" in outcome.notes[-1]
+
+
+def test_what_is_measured_is_what_is_stored(settings, monkeypatch):
+    kinds = []
+    monkeypatch.setattr("napari_mrsynth.training.export.LARGEST_FLOAT32_BYTES", 0)
+    monkeypatch.setattr(
+        "napari_mrsynth.training.finetune.stored_state", lambda network: stored_state(network, largest=0)
+    )
+    measure = errors
+    monkeypatch.setattr(
+        "napari_mrsynth.training.finetune.errors",
+        lambda network, *rest: kinds.append(exact_in_half(network)) or measure(network, *rest),
+    )
+    finetune(settings)
+    assert kinds[-1]
+
+
+def exact_in_half(network: torch.nn.Module) -> bool:
+    """Whether every kernel is a number that a float16 can be."""
+    kernels = [p for p in network.parameters() if p.ndim > 1]
+    return all(torch.equal(kernel, kernel.half().float()) for kernel in kernels)
 
 
 def test_two_patients_who_share_one_scan_are_refused(settings, patients, tmp_path):

@@ -26,7 +26,9 @@ KINDS = {
     "residual": {"encoder": "residual", "decoder": "residual", "fusion": "max-mean-spread", "norm": True},
     "published": {"encoder": "unet", "decoder": "shallow", "fusion": "max"},
     "mean": {"encoder": "unet", "decoder": "shallow", "fusion": "mean"},
+    "voxelwise-max": {"encoder": "residual", "decoder": "residual", "fusion": "max", "voxelwise": 2},
 }
+KINDS["voxelwise"] = {**KINDS["residual"], "voxelwise": 2}
 
 
 def make_bundle(folder: Path, kind: str, **changes: object) -> Bundle:
@@ -73,7 +75,7 @@ def test_a_stack_is_fused_and_decoded_as_the_inputs_one_by_one(tmp_path: Path, k
                 torch.testing.assert_close(made, network.decode(network.fuse(subset)), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["residual", "published"])
+@pytest.mark.parametrize("kind", ["residual", "published", "voxelwise"])
 def test_onnx_makes_every_subset_as_the_bundle_does(tmp_path: Path, kind: str) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")

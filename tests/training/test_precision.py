@@ -27,6 +27,8 @@ def plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
         ("bf16-mixed", "auto", "32-true"),
         ("bf16-mixed", "cpu", "32-true"),
         ("bf16-mixed", "cuda", "bf16-mixed"),
+        ("16-mixed", "cpu", "32-true"),
+        ("16-mixed", "cuda", "16-mixed"),
         ("32-true", "auto", "32-true"),
     ],
 )
@@ -42,6 +44,14 @@ def test_bfloat16_is_never_imitated(written, asked, accelerator, taken):
 def test_a_processor_that_has_bfloat16_uses_it(written, monkeypatch):
     monkeypatch.setattr(precision, "bfloat16_units", lambda: "AMX")
     assert precision_here(load_config(written(optim={"precision": "bf16-mixed"}))) == ("bf16-mixed", "")
+
+
+@pytest.mark.usefixtures("plain_processor")
+def test_a_processor_takes_bfloat16_for_float16_and_says_so(written, monkeypatch):
+    monkeypatch.setattr(precision, "bfloat16_units", lambda: "AMX")
+    found, why = precision_here(load_config(written(optim={"precision": "16-mixed"})))
+    assert found == "bf16-mixed"
+    assert why == "in bf16-mixed, as processors do not train in 16-mixed"
 
 
 @pytest.mark.usefixtures("plain_processor")

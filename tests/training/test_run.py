@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from napari_mrsynth.bundles import Bundle, Card
 from napari_mrsynth.errors import ConfigError, InputError
@@ -61,6 +62,25 @@ def test_a_contrast_of_the_users_own_trains_and_synthesises_like_the_known_ones(
     predictor = load_predictor(Bundle.open(result.bundle))
     made = predictor.decode({own: predictor.encode(own, torch.rand(1, 3, 16, 16))}, ["T1w"])
     assert made["T1w"].shape == (1, 16, 16)
+
+
+def test_a_network_that_needs_both_its_inputs_is_watched_measured_and_exported(settings, cohort, tmp_path):
+    mine = Path(shutil.copytree(cohort, tmp_path / "mine"))
+    for patient in mine.iterdir():
+        shutil.copy(patient / f"{patient.name}_T2w.nii.gz", patient / f"{patient.name}_CT.nii.gz")
+    settings["system"], settings["objective"] = "direct", {}
+    settings["data"] |= {"root": str(mine), "contrasts": ["T1w", "T2w", "CT"]}
+    settings["network"] = {"name": "dedis", "inputs": ["T1w", "T2w"], "outputs": ["CT"], "widths": [4, 4]}
+    settings["validation"] = {"every": 3}
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    result = train(config)
+    assert list(result.results["nmse"]) == ["T1w+T2w>CT"]
+    assert np.isfinite(result.results["nmse"]["T1w+T2w>CT"]["p2"])
+    header, *rows = (result.folder / "log" / "held_out.csv").read_text().splitlines()
+    assert header == "step,nmse,T1w+T2w>CT"
+    assert len(rows) == 2
+    assert export(result.folder, tmp_path / "again").results == result.results
 
 
 def test_a_training_that_was_interrupted_ends_with_the_same_weights(config, tmp_path):

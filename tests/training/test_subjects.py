@@ -107,6 +107,20 @@ def test_no_folder_or_no_patient_is_refused(tmp_path, split):
         find_subjects(DataConfig(str(tmp_path / "absent" if split == "train" else tmp_path), split=split))
 
 
+@pytest.mark.parametrize(
+    ("name", "person"),
+    [
+        ("sub-01/ses-2", "sub-01"),
+        ("ms/sub-01_ses-2", "ms/sub-01"),
+        ("Mueller_ses-2021", "Mueller"),
+        ("ses-1", "ses-1"),
+        ("patient07", "patient07"),
+    ],
+)
+def test_sessions_are_known_by_their_folders_names(name, person):
+    assert Subject(name, Path(name)).person == person
+
+
 def test_the_sessions_of_a_patient_are_never_parted(root):
     (root / "subjects.tsv").write_text(
         "subject\tsplit\tpatient\n"

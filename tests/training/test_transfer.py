@@ -194,6 +194,17 @@ def test_every_subset_goes_through_the_input_that_was_added(tmp_path):
         assert all(system.given.index("PDw") in subset for subset in system._subsets(rng))
 
 
+def test_something_is_left_to_be_made_in_every_step_of_a_model_that_makes_one_of_its_inputs(tmp_path):
+    transfer = tuned(made(tmp_path, "published", outputs=["FLAIR"]), "all")
+    system = Adaptation(transfer.network, CONTRASTS, [1.0] * 3, transfer.parts)
+    rng = torch.Generator().manual_seed(0)
+    flair = system.given.index("FLAIR")
+    for _ in range(20):
+        *drawn, whole = system._subsets(rng)
+        assert [len(subset) for subset in (*drawn, whole)] == [1, 2, 3]
+        assert all(flair not in subset for subset in drawn)
+
+
 def test_patients_who_lack_a_contrast_are_learnt_from_all_the_same(bundle):
     transfer = tuned(bundle)
     system = Adaptation(transfer.network, ("T1w", "FLAIR"), [1.0, 1.0], transfer.parts)

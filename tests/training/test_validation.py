@@ -52,6 +52,13 @@ def test_a_check_makes_every_output_from_all_others_and_from_one():
     assert few_pairs(("T1w",), ("T1w", "CT")) == [(("T1w",), "CT")]
 
 
+def test_a_check_of_a_network_that_needs_all_its_inputs_tries_none_alone():
+    assert few_pairs(("T1w", "T2w"), ("FLAIR", "CT"), needs_all=True) == [
+        (("T1w", "T2w"), "FLAIR"),
+        (("T1w", "T2w"), "CT"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("held", "shown"), [([], "p0, learnt from, step 4"), (["p2"], "p2, held out, step 4")]
 )

@@ -83,6 +83,7 @@ def report_of(outcome: RunResult) -> Report:
         "start": {**outcome.start.parent, "new": list(outcome.start.new)} if outcome.start else None,
         "skipped": [{"subject": subject, "reason": reason} for subject, reason in outcome.skipped],
         "results": outcome.results,
+        "people": dict(outcome.people),
     }
     lines = [f"Bundle: {outcome.bundle}", f"Steps taken: {outcome.steps}"]
     if outcome.start is not None:
@@ -90,20 +91,20 @@ def report_of(outcome: RunResult) -> Report:
     if outcome.exported < outcome.steps:
         lines.append(f"Exported: the weights of step {outcome.exported}, the best on the held-out patients")
     lines += left_out(outcome.skipped)
-    lines += _held_out(outcome.results)
+    lines += _held_out(outcome.results, outcome.people)
     lines.append(f"Use it with --bundle {outcome.bundle}")
     return Report(payload, "\n".join(lines))
 
 
-def _held_out(results: Mapping[str, Any]) -> list[str]:
+def _held_out(results: Mapping[str, Any], people: Mapping[str, str]) -> list[str]:
     """Say what was measured on the patients that were held out, one line a measure."""
     from napari_mrsynth.training.figures import figures_of, headlines, lines_of
 
-    lines = lines_of(figures_of(0, results))
+    lines = lines_of(figures_of(0, results, people))
     counts = Counter(line.measure for line in lines)
     said = []
     for measure, line in headlines(lines).items():
         of = f", the mean of {counts[measure] - 1} in held_out.json" if counts[measure] > 1 else ""
-        people = f"{line.spread.count} patient{'s' if line.spread.count != 1 else ''}"
-        said.append(f"Held out: {measure} {line.spread.shown(4)} over {people}{of}")
+        count = f"{line.spread.count} patient{'s' if line.spread.count != 1 else ''}"
+        said.append(f"Held out: {measure} {line.spread.shown(4)} over {count}{of}")
     return said

@@ -96,6 +96,11 @@ class BrainMask:
     array: NDArray[np.bool_]
     how: str
 
+    @property
+    def is_given(self) -> bool:
+        """Whether somebody gave it, rather than that it was found in the scans."""
+        return self.how.startswith("given")
+
     @cached_property
     def fingerprint(self) -> str:
         """Hex digest of the voxels: equal for equal masks."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -103,6 +103,19 @@ def patient_of(path: Path) -> str:
     while len(words) > 2 and _is_contrast_word(words[-1]):
         words = words[:-2]
     return "".join(words) or "patient"
+
+
+def told_apart(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Return folders' names; where two are called alike, with as many parents as tell them apart."""
+    paths = [Path(os.path.abspath(folder)) for folder in folders]
+    names = []
+    for path in paths:
+        others = [other for other in paths if other != path]
+        count = 1
+        while count < len(path.parts) and any(o.parts[-count:] == path.parts[-count:] for o in others):
+            count += 1
+        names.append("/".join(path.parts[-count:]))
+    return tuple(names)
 
 
 def bids_entities(path: Path) -> tuple[str, ...]:

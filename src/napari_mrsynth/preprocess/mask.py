@@ -30,7 +30,10 @@ HOLE_ML = 0.5
 
 NO_MASK = "No brain mask: "
 """How a study's note begins that says why no brain was found."""
-GIVE_MASK = "Give one: --mask FILE on the command line, “Use … as the brain mask” in the window."
+GIVE_MASK = (
+    "Give one: --mask FILE on the command line, “Use … as the brain mask” in the window; for a training, "
+    "a file …_brainmask.nii.gz beside the scans."
+)
 
 WORKING_MM = 2.0
 OPENING_MM = 5.0

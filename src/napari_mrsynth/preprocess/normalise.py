@@ -3,7 +3,7 @@
 A scan's numbers mean nothing by themselves: two scanners differ a hundredfold. Each volume is therefore
 divided by a number measured over its own foreground, and that number is kept, so that every result can be
 returned to a scan's units. The mean of the *whole* volume, background included, which some published code
-uses, changes with the crop; it is offered as ``volume-mean`` for paper-exact runs only.
+uses, changes with the crop; ``volume-mean`` takes it over the brain's box, for runs near to the papers' only.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import ConfigError, InputError
 
 FloatVolume = NDArray[np.float32]
+VOLUME_MARGIN = 2
+"""Voxels around the brain's box over which ``volume-mean`` is taken."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,15 @@ def _foreground_zscore(values: NDArray[Any], _: NDArray[Any]) -> tuple[float, fl
     return float(values.std(dtype=np.float64)), float(values.mean(dtype=np.float64))
 
 
+def _around(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the mask's box and a margin of two voxels, where the array has them."""
+    box = []
+    for axis in range(mask.ndim):
+        shown = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        box.append(slice(max(int(shown[0]) - VOLUME_MARGIN, 0), int(shown[-1]) + 1 + VOLUME_MARGIN))
+    return tuple(box)
+
+
 def _volume_mean(_: NDArray[Any], volume: NDArray[Any]) -> tuple[float, float]:
     return float(volume.mean(dtype=np.float64)), 0.0
 
@@ -85,7 +96,8 @@ def fit(array: NDArray[Any], mask: NDArray[np.bool_], method: str = "foreground-
         The foreground (brain), same shape.
     method : str
         One of :data:`METHODS`. ``foreground-mean`` makes the brain's mean 1 and keeps 0 at 0;
-        ``foreground-zscore`` makes its mean 0 and its standard deviation 1.
+        ``foreground-zscore`` makes its mean 0 and its standard deviation 1; ``volume-mean`` makes the mean
+        over the brain's box and :data:`VOLUME_MARGIN` voxels around it 1, however much more `array` shows.
 
     Raises
     ------
@@ -102,7 +114,7 @@ def fit(array: NDArray[Any], mask: NDArray[np.bool_], method: str = "foreground-
             "The brain mask is empty where this scan lies.",
             hint="Give a mask that covers the brain, or align the scans first.",
         )
-    scale, offset = METHODS[method](values, np.asarray(array))
+    scale, offset = METHODS[method](values, np.asarray(array)[_around(np.asarray(mask, dtype=bool))])
     if not np.isfinite(scale) or scale <= 0 or float(values.max()) == float(values.min()):
         raise InputError(
             f"The scan cannot be normalised: inside the mask its mean is {float(values.mean()):.4g}, "

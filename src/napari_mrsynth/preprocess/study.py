@@ -326,7 +326,7 @@ def _can_show_the_brain(member: Member) -> bool:
 
 
 def _mask_is_given(study: Study) -> bool:
-    return study.mask is not None and study.mask.how.startswith("given")
+    return study.mask is not None and study.mask.is_given
 
 
 def _shown(volume: Volume) -> NDArray[np.bool_]:

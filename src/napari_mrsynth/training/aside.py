@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.prepared import Prepared
 
 BLOCK, EVERY = 8, 4
-"""With one patient, of every four blocks of at most eight slices the last one is kept aside."""
+"""With one patient, of every four blocks of eight slices the last one is kept aside.
+
+In a small brain the blocks are smaller, in one of thick slices larger.
+"""
 
 MEASURED_SLICES = 24
 """At most so many slices of what is kept aside are synthesised, spread evenly."""
@@ -74,7 +78,7 @@ def keep_aside(
     Raises
     ------
     InputError
-        If two of them share a scan, or the only one has too few slices.
+        If two of them share a scan or are sessions of one person, or the only one has too few slices.
     """
     _refuse_shared(patients)
     if len(patients) == 1:
@@ -93,7 +97,7 @@ def was_seen(patient: Prepared, learnt: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _refuse_shared(patients: Sequence[Prepared]) -> None:
-    """Refuse two patients with a scan in common: one might judge what was learnt from the other."""
+    """Refuse two patients with a scan in common, or of one person: one might judge what the other taught."""
     for place, patient in enumerate(patients):
         found = KnownScans.of(earlier.record() for earlier in patients[:place]).find(patient.record())
         if found is not None:
@@ -101,13 +105,21 @@ def _refuse_shared(patients: Sequence[Prepared]) -> None:
                 f"The {found[0]} of {patient.subject} is also a scan of {found[1]}.",
                 hint="Give each patient once.",
             )
+        for other in patients[:place]:
+            if other.person == patient.person:
+                raise InputError(
+                    f"{other.subject} and {patient.subject} are sessions of one person: one would judge what "
+                    "was learnt from the other.",
+                    hint="Give one session of each person.",
+                )
 
 
 def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:
     brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    block = max(1, min(BLOCK, len(brain) // (2 * EVERY)))
+    # A slice, all that was seen with it, and what was interpolated from the same acquired ones.
+    gap = 2 * neighbours + 1 + math.ceil(patient.meta["slices_mm"] / patient.meta["spacing_mm"])
+    block = max(1, min(max(BLOCK, gap), len(brain) // (2 * EVERY)))
     kept = brain[np.arange(len(brain)) // block % EVERY == EVERY - 1]
-    gap = 2 * neighbours + 1  # a slice and all that was seen with it
     near = np.unique(kept[:, None] + np.arange(-gap, gap + 1))
     mask = np.array(patient.mask)
     mask[near[(near >= 0) & (near < len(mask))]] = False

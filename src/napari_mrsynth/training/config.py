@@ -186,8 +186,8 @@ class OptimConfig:
     ema : float
         Decay of the averaged weights that are exported; 0 for none.
     precision : str
-        ``32-true``, ``bf16-mixed`` or ``16-mixed``. A processor without bfloat16 instructions takes
-        ``32-true`` instead of ``bf16-mixed``, which it would only imitate, several times slower.
+        ``32-true``, ``bf16-mixed`` or ``16-mixed``. A processor takes ``bf16-mixed`` for ``16-mixed``, and
+        without bfloat16 instructions, which it would but imitate, several times slower, ``32-true`` for both.
     freeze_norms : bool
         Whether batch normalisations keep the statistics of the bundle that the training starts from: the
         network then learns as what it will be in use, whatever a batch is like.

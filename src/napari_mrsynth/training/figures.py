@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ class Figure:
     what : str
         What was made from what, or a class; empty where there is one figure a patient.
     value : float
+    person : str
+        Who it is, the same for all sessions of one; the patient if empty.
     """
 
     fold: int
@@ -77,6 +79,7 @@ class Figure:
     measure: str
     what: str
     value: float
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,24 @@ class Line:
 
     @classmethod
     def of(cls, measure: str, what: str, figures: Sequence[Figure]) -> Line:
-        """Sum figures up; those that are not finite do not count."""
-        spread = Spread.over(figure.value for figure in figures)
-        return cls(measure, what, spread, between((figure.fold, figure.value) for figure in figures))
+        """Sum figures up, sessions of one person as their mean; those that are not finite do not count."""
+        people: dict[tuple[int, str], list[float]] = {}
+        for figure in figures:
+            if math.isfinite(figure.value):
+                people.setdefault((figure.fold, figure.person or figure.patient), []).append(figure.value)
+        means = [(fold, float(np.mean(values))) for (fold, _), values in people.items()]
+        return cls(measure, what, Spread.over(mean for _, mean in means), between(means))
 
 
-def figures_of(fold: int, results: Mapping[str, Any]) -> Iterator[Figure]:
-    """Yield the figures of single patients among a training's results."""
+def figures_of(
+    fold: int, results: Mapping[str, Any], people: Mapping[str, str] | None = None
+) -> Iterator[Figure]:
+    """Yield the figures of single patients among results; `people` says whose sessions they are."""
+    for figure in _figures(fold, results):
+        yield replace(figure, person=(people or {}).get(figure.patient, ""))
+
+
+def _figures(fold: int, results: Mapping[str, Any]) -> Iterator[Figure]:
     for measure, table in results.items():
         if not isinstance(table, Mapping):
             continue  # one figure of the whole fold
@@ -149,6 +163,6 @@ def _means(figures: Sequence[Figure]) -> list[Figure]:
         if math.isfinite(figure.value):
             patients.setdefault((figure.fold, figure.patient), []).append(figure)
     return [
-        Figure(fold, patient, own[0].measure, MEAN, float(np.mean([figure.value for figure in own])))
-        for (fold, patient), own in patients.items()
+        replace(own[0], what=MEAN, value=float(np.mean([figure.value for figure in own])))
+        for own in patients.values()
     ]

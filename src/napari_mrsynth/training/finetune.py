@@ -20,6 +20,7 @@ from napari_mrsynth.training.adapt import Pace, Pair, adapt, errors
 from napari_mrsynth.training.aside import keep_aside, was_seen
 from napari_mrsynth.training.before_after import BeforeAfter
 from napari_mrsynth.training.child import Child, user_models
+from napari_mrsynth.training.export import stored_state
 from napari_mrsynth.training.given import given_patients
 from napari_mrsynth.training.heldout import pairs
 from napari_mrsynth.training.transfer import Addition, Transfer, grown, tuned
@@ -197,10 +198,10 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
             Path(scratch) / "run",
             lambda step: tell(0.2 + 0.6 * step.fraction, step.message),
         )
+        learnt.load_state_dict(stored_state(learnt)[0])  # what is measured is what is stored
         tell(0.85, f"measuring the fine-tuned model on {aside.judge.subject}")
         after = errors(learnt, aside.judge, requests, aside.planes)
-        if shown is not None and settings.picture is not None:
-            shown.draw(settings.picture, made_before, shown.made(learnt))
+        made_after = shown.made(learnt) if shown is not None else {}
     better = _mean(after) < _mean(before)
     folder = None
     notes: list[str] = []
@@ -211,6 +212,11 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         child = Child(settings.bundle.card, new, settings.pace, aside, figures, tuple(unlearnt))
         folder = child.save(settings.out, settings.id, settings.parts)
         notes += [child.caution] if child.caution else []
+    if shown is not None and settings.picture is not None:
+        try:
+            shown.draw(settings.picture, made_before, made_after)
+        except OutputError as error:  # the model is more than its picture
+            notes.append(str(error))
     tell(1.0, "done")
     if was_seen(aside.judge, learnt_from):
         notes.append(
@@ -230,6 +236,12 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
 
 
 def _transfer(settings: FineTune) -> Transfer:
+    both = {a.contrast for a in settings.add_inputs} & {a.contrast for a in settings.add_outputs}
+    if both:
+        raise ConfigError(
+            f"{', '.join(sorted(both))} cannot be added as an input and as an output at once.",
+            hint="Add it as one of them, and then to the new model as the other.",
+        )
     if settings.add_inputs or settings.add_outputs:
         return grown(settings.bundle, settings.add_inputs, settings.add_outputs, settings.pace.seed)
     return tuned(settings.bundle, settings.parts)
@@ -237,6 +249,8 @@ def _transfer(settings: FineTune) -> Transfer:
 
 def _require_free(settings: FineTune) -> None:
     """Refuse to learn for a place that is taken: another model there would be lost."""
+    if settings.picture is not None:
+        require_makeable(settings.picture.parent)
     if not settings.id and settings.out is None:
         return  # an id made of what is learnt from what
     out = settings.out or user_models() / settings.id

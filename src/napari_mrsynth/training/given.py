@@ -9,10 +9,11 @@ from napari_mrsynth.bundles import Card
 from napari_mrsynth.errors import InputError, MrsynthError, OutputError
 from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient
+from napari_mrsynth.io.naming import told_apart
 from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare
-from napari_mrsynth.training.subjects import Subject
+from napari_mrsynth.training.subjects import Subject, person_of
 from napari_mrsynth.training.transfer import Transfer
 
 LOOK = "See what each has with `mrsynth study FOLDER`."
@@ -49,37 +50,44 @@ def given_patients(
     """
     known = tuple(dict.fromkeys((*transfer.network.inputs, *transfer.network.outputs)))
     added = {*transfer.added_inputs, *transfer.added_outputs}
-    usable: list[tuple[Path, tuple[str, ...]]] = []
+    usable: list[tuple[str, Path, tuple[str, ...]]] = []
     skipped: list[tuple[str, str]] = []
-    for folder in folders:
+    for name, folder in zip(told_apart(folders), folders, strict=True):
         try:
             here = {volume.contrast for volume in read_patient(folder, names=own_names(known)).volumes}
         except MrsynthError as error:
-            skipped.append((folder.name, str(error)))
+            skipped.append((name, str(error)))
             continue
         has = tuple(contrast for contrast in known if contrast in here)
         if missing := sorted(added - here):
-            skipped.append((folder.name, f"has no {', '.join(missing)}"))
+            skipped.append((name, f"has no {', '.join(missing)}"))
         elif len(has) < 2:
-            skipped.append((folder.name, f"has only {', '.join(has) or 'none'} of {', '.join(known)}"))
+            skipped.append((name, f"has only {', '.join(has) or 'none'} of {', '.join(known)}"))
         else:
-            usable.append((folder, has))
+            usable.append((name, folder, has))
+    shared = tuple(c for c in known if all(c in has for _, _, has in usable))
+    if usable and len(shared) < 2:
+        each = "; ".join(f"{name} has {', '.join(has)}" for name, _, has in usable)
+        raise InputError(
+            f"The patients share {'only ' + shared[0] if shared else 'no contrast'}: {each}.",
+            hint="Give patients who have at least two contrasts in common.",
+        )
     data = DataConfig(
         root="",
-        contrasts=tuple(c for c in known if all(c in has for _, has in usable)),
+        contrasts=shared,
         spacing_mm=card.spacing_mm,
         normalisation=str(card.normalisation["method"]),
         cache=cache,
     )
     patients = []
-    for index, (folder, _) in enumerate(usable):
-        report(Progress(index / len(usable), f"preparing {folder.name}"))
+    for index, (name, folder, _) in enumerate(usable):
+        report(Progress(index / len(usable), f"preparing {name}"))
         try:
-            patients.append(prepare(Subject(folder.name, folder), data))
+            patients.append(prepare(Subject(name, folder, patient=person_of(folder)), data))
         except OutputError:
             raise
         except MrsynthError as error:
-            skipped.append((folder.name, str(error)))
+            skipped.append((name, str(error)))
     if not patients:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped)
         raise InputError(f"No patient can be used: {reasons}", hint=LOOK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,15 +13,30 @@ from numpy.typing import NDArray
 from napari_mrsynth.systems import Predictor
 from napari_mrsynth.training.prepared import Prepared
 
+if TYPE_CHECKING:
+    from torch import nn
 
-def pairs(inputs: Sequence[str], outputs: Sequence[str]) -> list[tuple[tuple[str, ...], str]]:
-    """List every (subset, target): all non-empty subsets of the inputs other than the target."""
+
+def pairs(
+    inputs: Sequence[str], outputs: Sequence[str], *, needs_all: bool = False
+) -> list[tuple[tuple[str, ...], str]]:
+    """List every (subset, target): all non-empty subsets of the inputs other than the target.
+
+    Where all inputs are needed, only every other contrast from all of them.
+    """
+    if needs_all:
+        return [(tuple(inputs), target) for target in outputs if target not in inputs]
     found = []
     for target in outputs:
         others = [contrast for contrast in inputs if contrast != target]
         for size in range(1, len(others) + 1):
             found += [(subset, target) for subset in combinations(others, size)]
     return found
+
+
+def needs_all(network: nn.Module) -> bool:
+    """Whether a network makes nothing from a subset of its inputs."""
+    return bool(getattr(network, "needs_all", False))
 
 
 def synthesise(

@@ -29,17 +29,18 @@ def nmse_table(
         Left as it is: a copy of it is measured.
     patients : sequence of Prepared
     wanted : sequence of (subset, target)
-        What to synthesise; by default every target from every subset of the other inputs.
+        What to synthesise; by default every target from every subset of the other inputs, or from all inputs
+        where the network needs them.
 
     Returns
     -------
     dict
         ``T1w+T2w>FLAIR`` -> patient -> error; both images are divided by their own mean over the brain.
     """
-    from napari_mrsynth.training.heldout import pairs, synthesise
+    from napari_mrsynth.training.heldout import needs_all, pairs, synthesise
 
     predictor = predictor_of(system, deepcopy(network).float())
-    wanted = wanted or pairs(predictor.inputs, predictor.outputs)
+    wanted = wanted or pairs(predictor.inputs, predictor.outputs, needs_all=needs_all(network))
     table: dict[str, dict[str, float]] = {name_of(pair): {} for pair in wanted}
     for patient in patients:
         for pair, made in synthesise(predictor, patient, wanted).items():

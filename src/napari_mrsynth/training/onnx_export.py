@@ -42,6 +42,8 @@ class Encoder(nn.Module):
 class StackedDecoder(nn.Module):
     """Fusion and decoding of a stack of latents, as many as there are.
 
+    What the voxelwise regression needs is summed and comes last, as in :meth:`AnySubsetNetwork.fuse`.
+
     Parameters
     ----------
     network : AnySubsetNetwork
@@ -53,11 +55,15 @@ class StackedDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map (inputs, B, C, h, w) to (B, outputs, H, W)."""
-        parts = [latents.amax(0)]
+        whole = latents.shape[2] - self.network.summed
+        shared = latents[:, :, :whole]
+        parts = [shared.amax(0)]
         if self.network.fusion != "max":
-            mean = latents.mean(0)
-            spread = (latents - mean).abs().mean(0)
+            mean = shared.mean(0)
+            spread = (shared - mean).abs().mean(0)
             parts = [mean] if self.network.fusion == "mean" else [*parts, mean, spread]
+        if self.network.summed:
+            parts.append(latents[:, :, whole:].sum(0))
         return self.network.decode(torch.cat(parts, dim=1))
 
 

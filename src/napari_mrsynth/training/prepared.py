@@ -27,7 +27,7 @@ from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.subjects import Subject
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised when prepared files change their form, so that old ones are made anew."""
 
 _SAMPLE = 1 << 16
@@ -66,7 +66,7 @@ class Prepared:
 
     @cached_property
     def meta(self) -> dict[str, Any]:
-        """Contrasts, per-contrast fingerprints and normalisations, spacing."""
+        """Contrasts, their fingerprints and normalisations, spacing, the thickest axial slices scanned."""
         loaded: dict[str, Any] = json.loads((self.folder / "meta.json").read_text(encoding="utf-8"))
         return loaded
 
@@ -259,6 +259,7 @@ def _make(subject: Subject, data: DataConfig) -> tuple[dict[str, NDArray[np.gene
         "subject": subject.id,
         "contrasts": list(data.contrasts),
         "spacing_mm": data.spacing_mm,
+        "slices_mm": max(study.members[c].native.grid.display.spacing[0] for c in data.contrasts),
         "normalisation": scales,
         "fingerprints": fingerprints,
         "likeness": likeness,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class RunResult:
         The bundle it started from.
     leader : bool
         False in the helping processes of a training on several devices, which write nothing.
+    people : mapping of str to str
+        Who each is that was held out, the same for all sessions of one.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class RunResult:
     exported: int = 0
     start: Start | None = None
     leader: bool = True
+    people: Mapping[str, str] = field(default_factory=dict)
 
 
 def train(
@@ -251,4 +254,5 @@ def _finish(
     export_bundle(
         bundle, network, loop.config, material.patients, results, exported, start, material.held_out
     )
-    return RunResult(folder.path, bundle, steps, material.skipped, results, exported, start)
+    people = {patient.subject: patient.person for patient in material.held_out}
+    return RunResult(folder.path, bundle, steps, material.skipped, results, exported, start, people=people)

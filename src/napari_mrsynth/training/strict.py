@@ -111,7 +111,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 
 
 def override(data: dict[str, Any], text: str) -> None:
-    """Change plain data in place as ``a.b=c`` says, `c` read as YAML.
+    """Change plain data in place as ``a.b=c`` says, `c` read as YAML; an empty `c` is the empty text.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def override(data: dict[str, Any], text: str) -> None:
                 hint=f"Give {parent!r} itself a value, or name a setting that it holds.",
             )
     try:
-        place[last] = yaml.safe_load(value)
+        place[last] = yaml.safe_load(value) if value.strip() else ""  # a shell takes the quotes of a.b=""
     except yaml.YAMLError as error:
         raise ConfigError(
             f"The value of the override {text!r} cannot be read: {error}.", hint="Write it as in YAML."

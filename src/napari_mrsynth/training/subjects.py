@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,6 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig
+
+_SESSION = re.compile(r"(?<=[^/])_ses-[^/]*$")
+"""The end of a folder's name that tells one session of a person from another."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Subject:
         As the table says; ``train`` without one.
     patient : str
         Who it is, where one person has several sessions; by default what stands before the session in a BIDS
-        id (``sub-01/ses-2`` is ``sub-01``), else the id.
+        id (``sub-01/ses-2`` and ``sub-01_ses-2`` are ``sub-01``), else the id.
     synthetic : bool
         Whether scans that a model made are read too.
     """
@@ -44,7 +48,15 @@ class Subject:
             return self.patient
         parts = self.id.split("/")
         sessions = [i for i, part in enumerate(parts) if part.startswith("ses-")]
-        return "/".join(parts[: sessions[0]]) if sessions and sessions[0] else self.id
+        if sessions and sessions[0]:
+            return "/".join(parts[: sessions[0]])
+        return _SESSION.sub("", self.id)
+
+
+def person_of(folder: Path) -> str:
+    """Return what the folders of one person's sessions have in common; empty where that is not known."""
+    named = Subject(folder.absolute().as_posix(), folder)
+    return named.person if named.person != named.id else ""
 
 
 @dataclass(frozen=True)

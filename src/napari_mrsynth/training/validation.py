@@ -16,6 +16,7 @@ from torch import nn
 
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.curve import Curve
+from napari_mrsynth.training.heldout import needs_all, pairs
 from napari_mrsynth.training.measure import Pair, nmse_table
 from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.samples import draw_sample, picture_in
@@ -37,8 +38,13 @@ class Thinned(Prepared):
         return mask
 
 
-def few_pairs(inputs: Sequence[str], outputs: Sequence[str]) -> list[Pair]:
-    """List what a check synthesises: every output from all other inputs, and from one of them alone."""
+def few_pairs(inputs: Sequence[str], outputs: Sequence[str], *, needs_all: bool = False) -> list[Pair]:
+    """List what a check synthesises: every output from all other inputs, and from one of them alone.
+
+    Where all inputs are needed, none is tried alone.
+    """
+    if needs_all:
+        return pairs(inputs, outputs, needs_all=True)
     found: list[Pair] = []
     for place, target in enumerate(outputs):
         others = tuple(contrast for contrast in inputs if contrast != target)
@@ -133,7 +139,9 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
 
     def errors(self, network: nn.Module) -> dict[str, float]:
         """Return the mean error over the patients of each thing that is measured, by its name."""
-        wanted = few_pairs(network.inputs, network.outputs)  # type: ignore[arg-type]
+        inputs: Sequence[str] = network.inputs  # type: ignore[assignment]
+        outputs: Sequence[str] = network.outputs  # type: ignore[assignment]
+        wanted = few_pairs(inputs, outputs, needs_all=needs_all(network))
         table = nmse_table(self.config.system, network, self.patients, wanted)
         return {name: float(np.mean(list(errors.values()))) for name, errors in table.items()}
 

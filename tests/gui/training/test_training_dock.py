@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
@@ -18,6 +20,8 @@ from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
+from napari_mrsynth.imaging import BrainMask
+from napari_mrsynth.io import read_patient
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.training.config import TrainConfig, load_config
 from phantoms import brain_study, patient_folder
@@ -932,6 +936,43 @@ def test_the_open_patient_is_taken_with_its_names_and_forgotten_at_the_end(dock,
     assert set(patient.contrasts) == {"T1w", "FLAIR"}
     dock.session.close()
     assert not patient.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["p1_T1_post", "p1_FLAIR", "swan_01", "Nora_GRE"])
+def test_a_taken_patient_keeps_its_contrasts_whatever_it_is_called(dock, name):
+    dock.session.take(brain_study(("T1w", "T2w"), shape=(12, 14, 10), spacing=(12, 12, 12), name=name))
+    (patient,) = dock.session.mine
+    assert (patient.id, set(patient.contrasts)) == (name, {"T1w", "T2w"})
+
+
+def test_a_brain_mask_that_was_given_is_taken_along(dock):
+    study = brain_study(("T1w", "T2w"), shape=(12, 14, 10), spacing=(12, 12, 12), name="masked")
+    mine = np.zeros_like(study.mask.array)
+    mine[3:8, 3:9, 2:7] = True
+    dock.session.take(replace(study, mask=BrainMask(mine, "given: mine.nii.gz")))
+    kept = read_patient(dock.session.mine[0].folder).mask
+    assert kept.grid.same_as(study.grid)
+    assert np.array_equal(kept.array > 0, mine)
+
+
+def test_patients_whose_folders_are_called_alike_are_told_apart(dock, answers, cohort, tmp_path):
+    for name in ("A", "B"):
+        answers.chosen = shutil.copytree(cohort / name.lower(), tmp_path / name / "DICOM")
+        dock.tune.add.click()
+    assert [patient.id for patient in dock.session.mine] == ["A/DICOM", "B/DICOM"]
+    dock.session.remove("A/DICOM")
+    assert len(dock.session.mine) == 1
+
+
+def test_back_from_a_model_the_configuration_has_its_contrasts_again(dock, answers, process, cohort):
+    dock.modes.setCurrentIndex(1)
+    choose_configuration(dock, "anysubset", "configs", "joyce-unimodal.yaml")
+    before = dock.train.wanted
+    start = dock.train.start
+    for chosen in ("tiny", ""):
+        start.setCurrentIndex(start.findData(chosen))
+        start.activated.emit(start.currentIndex())
+    assert dock.train.wanted == before != ("T1w", "T1ce", "T2w", "FLAIR")
 
 
 def test_another_patient_of_the_same_name_is_not_mixed_with_one_taken_before(dock):

@@ -128,6 +128,16 @@ def test_weights_are_not_chosen_on_whom_they_are_judged_by(config, settings, cha
     assert not list(settings.folder.rglob("best.ckpt"))
 
 
+@pytest.mark.parametrize("change", ["run.devices=2", "run.nodes=2"])
+def test_several_devices_are_refused_before_anything_is_made(settings, tmp_path, change):
+    cache = tmp_path / "prepared"
+    several = replace(settings, overrides=(change, f"data.cache={cache}"), methods=("network",))
+    with pytest.raises(ConfigError, match=r"trained in one process.*--set run\.devices=1"):
+        run(several)
+    assert not cache.exists()
+    assert not settings.folder.exists()
+
+
 def test_a_test_patient_who_is_a_copy_of_a_training_patient_is_refused(config, settings, tmp_path):
     """Trap 11: the test set copied from training, here under another name."""
     import shutil

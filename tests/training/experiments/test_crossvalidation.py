@@ -87,6 +87,12 @@ def test_a_remedy_is_given_in_the_commands_own_options(config: Path, tmp_path: P
     assert refused.value.hint == "Give another number of --folds, or another --folder."
 
 
+def test_sessions_of_one_person_count_once():
+    results = {"nmse": {"T1w>T2w": {"a1": 0.9, "a2": 0.7, "b": 0.1}}}
+    (line,) = lines_of(figures_of(0, results, {"a1": "a", "a2": "a", "b": "b"}))
+    assert (line.spread.mean, line.spread.count) == (pytest.approx(0.45), 2)
+
+
 def test_figures_are_summed_up_over_patients_and_over_folds():
     figures = [
         *figures_of(0, {"dice": {"1": {"a": 0.2, "b": 0.4}, "2": {"a": 0.6}}, "drawn": 5}),

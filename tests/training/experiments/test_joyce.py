@@ -191,6 +191,17 @@ def test_a_configuration_that_starts_from_a_model_is_refused(joyce):
         missing.experiment(Joyce(replace(joyce.settings, overrides=("start=anysubset-brain",))))
 
 
+@pytest.mark.parametrize("table", [unimodal, missing, misaligned, transfer])
+def test_several_devices_are_refused_before_anything_is_made(joyce, tmp_path, table):
+    cache = tmp_path / "prepared"
+    changes = ("run.devices=2", f"data.cache={cache}")
+    several = replace(joyce.settings, overrides=(*joyce.settings.overrides, *changes))
+    with pytest.raises(ConfigError, match=r"trained in one process.*--set run\.devices=1"):
+        table.experiment(Joyce(several))
+    assert not cache.exists()
+    assert not joyce.settings.folder.exists()
+
+
 def test_what_two_tables_train_alike_is_trained_once(joyce):
     folder = joyce.settings.folder.parent
 
@@ -322,6 +333,9 @@ def test_transfer_learns_from_other_patients_of_the_target_and_never_from_test(j
     plan = transfer.experiment(joyce)
     assert not [sentence for sentence in plan.protocol if "folds" in sentence]
     assert {part.name for part in plan.parts} == {"ms/case4", "ms/case5", "ms/case6"}
+    (cost,) = [sentence for sentence in plan.protocol if "neither the paper's" in sentence]
+    assert "0.2 times the absolute and 1 times the squared error" in cost
+    assert "The published 64%, 66%, 69%" in cost
     tuned = {arm.method: arm.maker for arm in plan.arms}
     for part in plan.parts:
         assert all(p.subject.startswith("tumour/") for p in part.learn)

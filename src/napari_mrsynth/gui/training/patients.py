@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient, write_volume
 from napari_mrsynth.io.naming import called, stem_of
@@ -106,6 +110,9 @@ def looking_through(root: Path, split: str = "train") -> Generator[Progress, Non
 def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patient, ...]]:
     """Write an open study's acquired scans, named and aligned as they are there, as a patient's folder.
 
+    A file is called after its contrast alone: the study's name may hold words that name another. A brain mask
+    that was given goes with them.
+
     Raises
     ------
     OutputError
@@ -114,5 +121,9 @@ def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patie
     acquired = [c for c in study.contrasts if not study.members[c].native.is_synthetic]
     for count, contrast in enumerate(acquired):
         yield Progress(count / len(acquired), f"Copying {contrast}")
-        write_volume(folder / f"{study.name}_{contrast}.nii.gz", study.volume(contrast))
+        called = re.sub(r"[/\\]", "_", contrast)
+        write_volume(folder / f"{called}.nii.gz", study.volume(contrast))
+    if study.mask is not None and study.mask.is_given:
+        brain = LabelVolume(study.mask.array.astype(np.uint8), study.grid, "brain mask")
+        write_volume(folder / "brainmask.nii.gz", brain)
     return (yield from looking([(study.name, folder)]))

@@ -73,6 +73,7 @@ class TrainingPresenter:
         self.store = BundleStore()
         self._configurations = shipped()
         self._configuration = 0
+        self._took_contrasts = False
         self._listening = Connections()
         self._clock = QTimer(dock)
         self._clock.setInterval(TICK_MS)
@@ -183,10 +184,14 @@ class TrainingPresenter:
 
     def _choose_start(self) -> None:
         """Take over the contrasts of the model that is started from; its network knows no others."""
-        panel, parent = self._dock.train, self._started_from()
-        if parent is not None and parent.system == "anysubset":
+        panel, parent, current = self._dock.train, self._started_from(), self._current
+        takes = parent is not None and parent.system == "anysubset"
+        if parent is not None and takes:
             panel.contrasts.setText(", ".join(dict.fromkeys((*parent.inputs, *parent.outputs))))
-        current, scratch = self._current, panel.start.currentData() == ""
+        elif self._took_contrasts and current is not None:
+            panel.contrasts.setText(", ".join(current.settings.data.contrasts))
+        self._took_contrasts = takes
+        scratch = panel.start.currentData() == ""
         panel.contrasts.setEnabled(scratch and current is not None and current.takes_any_contrasts)
         self._show_patients()
 

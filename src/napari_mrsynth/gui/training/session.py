@@ -30,6 +30,7 @@ from napari_mrsynth.gui.training.tasks import (
     unfinished,
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
+from napari_mrsynth.io.naming import told_apart
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.session import Status
 from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
@@ -143,14 +144,7 @@ class TrainingSession:
         again = [folder.name for folder in folders if folder.resolve() in known]
         if again:
             raise InputError(f"{', '.join(again)} is listed already.", hint="Give each patient once.")
-        taken = {patient.id for patient in self.mine}
-        given = []
-        for folder in folders:
-            name = folder.name
-            while name in taken:
-                name += "′"
-            taken.add(name)
-            given.append((name, folder))
+        given = [(folder.name, folder) for folder in folders]
         self._start("Looking at the patients …", lambda: looking(given), self._list)
 
     def take(self, study: Study) -> None:
@@ -190,8 +184,18 @@ class TrainingSession:
         self._start(f"Looking through {root.name} …", lambda: looking_through(root), show)
 
     def _list(self, found: tuple[Patient, ...]) -> None:
-        self.mine += found
+        """List patients; folders that are called alike are told apart, as a fine-tuning's words do."""
+        everyone = (*self.mine, *found)
+        names = told_apart([patient.folder for patient in everyone])
+        self.mine = tuple(
+            patient if self._copied(patient) else replace(patient, id=name)
+            for patient, name in zip(everyone, names, strict=True)
+        )
         self.patients_changed.emit()
+
+    def _copied(self, patient: Patient) -> bool:
+        """Whether a patient is a copy of one that was open, called as that was."""
+        return self._temporary is not None and patient.folder.is_relative_to(self._temporary.name)
 
     # ------------------------------------------------------------------ the training
 

@@ -137,7 +137,7 @@ def in_the_dock(text: str) -> str:
 
 def trained(report: Mapping[str, Any], model: str, kept_in_run: str = "") -> Said:
     """Say what a training came to; `kept_in_run` is why it is not among the models."""
-    found = headlines(lines_of(figures_of(0, report["results"])))
+    found = headlines(lines_of(figures_of(0, report["results"], report.get("people"))))
     figure = "".join(
         f" Mean {name} on all slices of the held-out patients: {found[measure].spread.mean:.4f}."
         for measure, name in (("nmse", "error"), ("dice", "Dice"))

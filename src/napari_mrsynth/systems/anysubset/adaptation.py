@@ -107,7 +107,10 @@ class Adaptation(TrainingSystem[AnySubsetNetwork]):
         return {"loss": loss, **terms}
 
     def _subsets(self, rng: torch.Generator) -> list[list[int]]:
-        """Draw a subset of each size, by position among the inputs that are there."""
+        """Draw a subset of each size, by position among the inputs that are there.
+
+        Something that is wanted is left out of each, but of the one of all of them.
+        """
         count = len(self.given)
         drawn = []
         for size in range(1, count + 1):
@@ -115,5 +118,8 @@ class Adaptation(TrainingSystem[AnySubsetNetwork]):
             if self.through:
                 new = [index for index in order if self.given[index] in self.through]
                 order = [new[0], *(index for index in order if index != new[0])]
+            asked = [index for index in order if self.given[index] in self.wanted]
+            if size < count and len(asked) == len(self.wanted) and {*asked} <= {*order[:size]}:
+                order = [index for index in order if index != asked[-1]]  # else nothing were left to be made
             drawn.append(order[:size])
         return drawn

@@ -32,9 +32,12 @@ class DirectNetwork(nn.Module):
     ----------
     multiple, margin : int
         H and W must be multiples of the one; the other is the background wanted around the brain, in voxels.
+    needs_all : bool
+        It makes nothing from a subset of its inputs.
     """
 
     multiple, margin = 1, 8
+    needs_all = True
 
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str], *, neighbours: int = 0) -> None:
         super().__init__()

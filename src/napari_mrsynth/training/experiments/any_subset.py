@@ -19,7 +19,15 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.ledger import Ledger, Row
-from napari_mrsynth.training.experiments.plan import NETWORK, QUICK_STEPS, AnySubset, Part, origin, parts_of
+from napari_mrsynth.training.experiments.plan import (
+    NETWORK,
+    QUICK_STEPS,
+    AnySubset,
+    Part,
+    origin,
+    parts_of,
+    refuse_several_devices,
+)
 from napari_mrsynth.training.experiments.scoring import Made, Pair, score_rows
 from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
@@ -56,11 +64,14 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
     Raises
     ------
     ConfigError
-        If the configuration or the settings are wrong.
+        If the configuration or the settings are wrong, or several devices are asked for.
     InputError
         If there are too few patients, or a network was trained on a patient it is judged on.
     """
-    data = replace(load_config(settings.config, settings.overrides).data, normalisation="foreground-mean")
+    config = load_config(settings.config, settings.overrides)
+    if NETWORK in settings.methods:
+        refuse_several_devices(config.run, "the networks of an experiment")
+    data = replace(config.data, normalisation="foreground-mean")
     parts, skipped = parts_of(settings, data)
     wanted = pairs(data.contrasts, data.contrasts)
     ledger = Ledger(

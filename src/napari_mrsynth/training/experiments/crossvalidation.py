@@ -11,7 +11,7 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import load_config
-from napari_mrsynth.training.experiments.plan import DEALT, UNWATCHED
+from napari_mrsynth.training.experiments.plan import DEALT, UNWATCHED, refuse_several_devices
 from napari_mrsynth.training.figures import Figure, Line, figures_of, lines_of
 from napari_mrsynth.training.strict import refuse_fixed, setting
 
@@ -49,6 +49,10 @@ class CrossValidation:
 
 
 _IN_OPTIONS = "Give another number of --folds, or another --folder."
+_SEVERAL_DEVICES = (
+    "Train each fold with `mrsynth train` as docs/how-to/train.md says, then cross-validate on one device: "
+    "what is trained is only measured."
+)
 
 
 def crossvalidate(
@@ -90,7 +94,7 @@ def crossvalidate(
         raise ConfigError(f"{folds} folds cannot be made.", hint="Give 2 or more.")
     refuse_fixed(overrides, FIXED)
     decided = ("data.held_out=[]", f"data.folds={folds}", "validation.every=0", "validation.patience=0")
-    _refuse_several_devices(config_path, [*overrides, *decided])
+    refuse_several_devices(load_config(config_path, [*overrides, *decided]).run, "folds", _SEVERAL_DEVICES)
     figures: list[Figure] = []
     bundles: list[Path] = []
     skipped: dict[str, str] = {}
@@ -107,21 +111,11 @@ def crossvalidate(
         except ConfigError as error:
             hint = _IN_OPTIONS if any(key in error.message + error.hint for key in FIXED) else error.hint
             raise ConfigError(error.message, hint=hint) from error
-        figures += figures_of(fold, outcome.results)
+        figures += figures_of(fold, outcome.results, outcome.people)
         bundles.append(outcome.bundle)
         skipped.update(outcome.skipped)
     _write(folder / "crossvalidation.csv", figures)
     return CrossValidation(folds, tuple(figures), tuple(bundles), tuple(skipped.items()))
-
-
-def _refuse_several_devices(config_path: str | Path, overrides: Sequence[str]) -> None:
-    run = load_config(config_path, overrides).run
-    if run.devices * run.nodes > 1:
-        raise ConfigError(
-            f"run.devices is {run.devices}, run.nodes is {run.nodes}: folds are trained in one process.",
-            hint="Train each fold with `mrsynth train` as docs/how-to/train.md says, then cross-validate on "
-            "one device: what is trained is only measured.",
-        )
 
 
 def _within(report: ProgressCallback | None, fold: int, folds: int) -> ProgressCallback | None:

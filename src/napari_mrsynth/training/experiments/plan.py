@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.baselines import Baseline, Case, LinearRegression, MeanImage, RandomForest
-from napari_mrsynth.training.config import DataConfig, load_config
+from napari_mrsynth.training.config import DataConfig, RunConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import find_subjects
@@ -130,6 +130,30 @@ class AnySubset(Settings):
             )
         if not self.folds and not self.test:
             raise ConfigError("Neither folds nor test patients are to be scored.", hint="Give --folds 5.")
+
+
+def refuse_several_devices(
+    run: RunConfig, what: str, hint: str = "Give --set run.devices=1 --set run.nodes=1."
+) -> None:
+    """Refuse a configuration that trains in several processes, of which each would run the whole experiment.
+
+    Parameters
+    ----------
+    run : RunConfig
+    what : str
+        What is trained, for the message: ``folds``.
+    hint : str
+
+    Raises
+    ------
+    ConfigError
+        If it asks for several devices or machines.
+    """
+    if run.devices * run.nodes > 1:
+        raise ConfigError(
+            f"run.devices is {run.devices}, run.nodes is {run.nodes}: {what} are trained in one process.",
+            hint=hint,
+        )
 
 
 def command_of(settings: AnySubset) -> str:

@@ -94,6 +94,7 @@ def tuned_decoder(
 ) -> Bundle:
     """Return a parent whose decoder learnt from a few more patients, letting it learn where it has not yet.
 
+    It learns for the cost of :mod:`napari_mrsynth.systems.anysubset.adaptation`, not for the configuration's.
     The seconds that it took are among the results on its card.
     """
     bundle = tuned_folder(folder, parent, patients, pace)

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig, TrainConfig, load_config
-from napari_mrsynth.training.experiments.plan import Part, Settings, deal, people_of
+from napari_mrsynth.training.experiments.plan import (
+    Part,
+    Settings,
+    deal,
+    people_of,
+    refuse_several_devices,
+)
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
@@ -100,6 +106,7 @@ class Joyce:
                     f"start is {config.start!r}, but the networks of these tables are trained from scratch.",
                     hint="Leave it out of the configuration, and out of --set.",
                 )
+            refuse_several_devices(config.run, "the networks of these tables")
             return config
         own = self.config().optim
         others = [text for text in given if text.startswith(("data.", "run.", "seed="))]

@@ -201,6 +201,7 @@ def experiment(joyce: Joyce) -> Experiment:
         "patients of the same source, then of the other sources but the first; patients of the split "
         f"`test` are judged and never learnt from. {pace.steps} steps of {pace.batch} slices. The paper: "
         "BRATS to ISLES.",
+        _fine_tuning(pace),
         "“Trained on 3 alone” is a network trained from the start on the three volumes alone, for as many "
         "steps as the first network; the paper prints its network of all 22 training volumes there.",
         f"The paper divides a volume by its mean over the whole of it, trimmed to {_pixels(SOURCE_FRAME)} "
@@ -278,6 +279,21 @@ def _sources(joyce: Joyce) -> tuple[list[Prepared], list[tuple[str, Prepared]], 
             hint="See what each has with `mrsynth study FOLDER`.",
         )
     return source, [(_group(patient), patient) for patient in targets], [*skipped, *more]
+
+
+def _fine_tuning(pace: Pace) -> str:
+    """Say in what fine-tuning differs from the paper's training and from the page's others."""
+    from napari_mrsynth.systems.anysubset.adaptation import OBJECTIVE
+
+    return (
+        "Decoders are fine-tuned with a cost that is neither the paper's nor the configuration's, with which "
+        f"the other networks of this page are trained: {OBJECTIVE.absolute:g} times the absolute and "
+        f"{OBJECTIVE.squared:g} times the squared error, inside the brain, in standard deviations of the "
+        "contrast; with one input its other terms do not count. Slices are mirrored and turned at random, "
+        f"the rate falls from {pace.lr:g} along a cosine, and the weights are averaged (decay 0.9). The "
+        f"published {', '.join(f'{share:.0%}' for share in CLOSED.values())} are to be read with that in "
+        "mind."
+    )
 
 
 def _pixels(frame: tuple[int, int]) -> str:
