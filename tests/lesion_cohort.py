@@ -41,7 +41,7 @@ def settings(system: str, cohort: Path, run: Path, **sections: Any) -> dict[str,
             "held_out": ["p2"],
         },
         "run": {"folder": str(run), "checkpoint_every": 2, "log_every": 1, "accelerator": "cpu"},
-        "card": {"id": "tiny", "title": "A tiny model"},
+        "card": {"id": "tiny", "title": "A tiny model", "name_patients": True},
         **sections,
     }
 
