@@ -63,12 +63,13 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
     OutputError
         If the picture cannot be written.
     """
-    from napari_mrsynth.training.heldout import synthesise
+    from napari_mrsynth.training.heldout import needs_all, synthesise
 
     reads: Sequence[str] = network.inputs  # type: ignore[assignment]
     makes: Sequence[str] = network.outputs  # type: ignore[assignment]
     requests = [(tuple(c for c in reads if c != target), target) for target in makes]
-    requests = [(inputs, target) for inputs, target in requests if inputs]
+    whole = needs_all(network)
+    requests = [(inputs, target) for inputs, target in requests if inputs and not (whole and target in reads)]
     if not requests:  # one contrast alone is made from nothing else
         return
     predictor = predictor_of(system, deepcopy(network).float())

@@ -70,6 +70,11 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
     """
     config = load_config(settings.config, settings.overrides)
     if NETWORK in settings.methods:
+        if config.system != "anysubset":
+            raise ConfigError(
+                f"{settings.config.name} is of the system {config.system!r}, which does not take any subset.",
+                hint="Give a configuration of 'anysubset', or leave `network` out of --methods.",
+            )
         refuse_several_devices(config.run, "the networks of an experiment")
     data = replace(config.data, normalisation="foreground-mean")
     parts, skipped = parts_of(settings, data)
