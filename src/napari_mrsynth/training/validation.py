@@ -139,9 +139,8 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
 
     def errors(self, network: nn.Module) -> dict[str, float]:
         """Return the mean error over the patients of each thing that is measured, by its name."""
-        inputs: Sequence[str] = network.inputs  # type: ignore[assignment]
-        outputs: Sequence[str] = network.outputs  # type: ignore[assignment]
-        wanted = few_pairs(inputs, outputs, needs_all=needs_all(network))
+        whole = needs_all(network)
+        wanted = few_pairs(network.inputs, network.outputs, needs_all=whole)  # type: ignore[arg-type]
         table = nmse_table(self.config.system, network, self.patients, wanted)
         return {name: float(np.mean(list(errors.values()))) for name, errors in table.items()}
 

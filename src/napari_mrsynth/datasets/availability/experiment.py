@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from napari_mrsynth.evaluation.patients import OverPatients, over_patients
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import AugmentConfig, TrainConfig, ValidationConfig, load_config
 from napari_mrsynth.training.extras import require
+from napari_mrsynth.training.shipped import shipped_configurations
 
 QUICK_SETTINGS = ("optim.steps=12", "optim.batch=2", "optim.crop=48", "run.checkpoint_every=12")
 QUICK_PATIENTS = 8
@@ -215,8 +215,8 @@ def shipped_config(disease: str) -> Path:
     ConfigError
         If there is none.
     """
-    path = Path(str(files("napari_mrsynth.systems.segmenter") / "configs" / f"{disease}.yaml"))
-    if not path.is_file():
+    path = shipped_configurations().get(f"segmenter/{disease}")
+    if path is None:
         raise ConfigError(
             f"No segmenter of {disease!r} is shipped.", hint="Name a configuration with --config."
         )

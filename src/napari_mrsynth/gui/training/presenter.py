@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QTimer
 
 from napari_mrsynth.bundles import BundleStore
-from napari_mrsynth.bundles.card import is_id
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui.compare.inside import session_in
 from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.configurations import Configuration, shipped
+from napari_mrsynth.gui.training.names import require_name, what_is_there
 from napari_mrsynth.gui.training.patients import FEWEST, Patient
 from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
@@ -26,8 +26,6 @@ from napari_mrsynth.gui.training.tasks import (
     FineTuneTask,
     Task,
     TrainTask,
-    checkpoint_in,
-    is_finished,
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.training.registry import UNWATCHED
@@ -43,8 +41,6 @@ TICK_MS = 500
 """How often what a training writes is looked at."""
 
 _MODES = (Mode.FINE_TUNE, Mode.TRAIN)
-LONGEST_NAME = 64
-"""Characters of a new model's name: it names a folder."""
 
 
 class TrainingPresenter:
@@ -212,7 +208,7 @@ class TrainingPresenter:
         task = self._fine_tuning() if self.session.mode is Mode.FINE_TUNE else self._training()
         fresh = not (isinstance(task, TrainTask) and task.folder.is_dir())
         if task.id:
-            _require_name(task.id)
+            require_name(task.id)
         self.store.refresh()
         if fresh and any(card.id == task.id for card in self.store.cards()):
             raise InputError(f"There is a model “{task.id}” already.", hint="Give the new one another name.")
@@ -240,7 +236,7 @@ class TrainingPresenter:
         name = panel.name.text().strip()
         if root is None or not name:
             raise InputError("A data folder and a name are needed.", hint="Choose and type them above.")
-        _require_name(name)
+        require_name(name)
         parent = self._started_from()
         asked = parent is not None or panel.wanted != tuple(chosen.settings.data.contrasts)
         return TrainTask(
@@ -322,15 +318,8 @@ class TrainingPresenter:
         dock = self._dock
         name = dock.train.name.text().strip()
         folder = self._run_folder(name)
-        if not is_id(name) or len(name) > LONGEST_NAME or not folder.is_dir():
-            again = ""
-        elif is_finished(folder, name):
-            again = f" The run “{name}” is finished: choose another name."
-        elif checkpoint_in(folder).is_file():
-            again = f" A run “{name}” is there: Start goes on with it."
-        else:
-            again = f" A run “{name}” is there without a checkpoint: Start begins anew."
-        dock.train.where.setText(f"Log, checkpoints and pictures go into a run folder.{again}")
+        said = f"Log, checkpoints and pictures go into a run folder. {what_is_there(folder, name)}"
+        dock.train.where.setText(said.strip())
         dock.train.where.setToolTip(str(folder))
 
     def _show_said(self, said: Said) -> None:
@@ -397,12 +386,3 @@ class TrainingPresenter:
             self.session.tick()
         else:
             self.refresh()
-
-
-def _require_name(name: str) -> None:
-    """Refuse a name no model can have before hours are spent on it."""
-    if not is_id(name) or len(name) > LONGEST_NAME:
-        raise InputError(
-            f"A model cannot be called “{name}”.",
-            hint=f"Use letters, digits, “.”, “_” and “-”, at most {LONGEST_NAME} of them.",
-        )

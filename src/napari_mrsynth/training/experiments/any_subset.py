@@ -20,6 +20,7 @@ from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.ledger import Ledger, Row
 from napari_mrsynth.training.experiments.plan import (
+    LAST_WEIGHTS,
     NETWORK,
     QUICK_STEPS,
     AnySubset,
@@ -168,8 +169,7 @@ def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
         "data.split=train",
         "data.folds=1",
         "data.fold=0",
-        "validation.every=0",
-        "validation.patience=0",
+        *LAST_WEIGHTS,
         setting("run.folder", str(settings.folder / "networks" / part.name)),
         "run.measure=false",
     ]

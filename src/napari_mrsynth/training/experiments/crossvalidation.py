@@ -11,7 +11,7 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.progress import Progress, ProgressCallback, Stopwatch
 from napari_mrsynth.training.config import load_config
-from napari_mrsynth.training.experiments.plan import DEALT, UNWATCHED, refuse_several_devices
+from napari_mrsynth.training.experiments.plan import DEALT, LAST_WEIGHTS, UNWATCHED, refuse_several_devices
 from napari_mrsynth.training.figures import Figure, Line, figures_of, lines_of
 from napari_mrsynth.training.strict import refuse_fixed, setting
 
@@ -93,7 +93,7 @@ def crossvalidate(
     if folds < 2:
         raise ConfigError(f"{folds} folds cannot be made.", hint="Give 2 or more.")
     refuse_fixed(overrides, FIXED)
-    decided = ("data.held_out=[]", f"data.folds={folds}", "validation.every=0", "validation.patience=0")
+    decided = ("data.held_out=[]", f"data.folds={folds}", *LAST_WEIGHTS)
     refuse_several_devices(load_config(config_path, [*overrides, *decided]).run, "folds", _SEVERAL_DEVICES)
     figures: list[Figure] = []
     bundles: list[Path] = []

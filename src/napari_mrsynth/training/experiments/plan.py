@@ -40,6 +40,8 @@ UNWATCHED = dict.fromkeys(
     "the last weights are measured; chosen on whom they are measured on, they would flatter",
 )
 """Settings that would let a training choose its weights on the patients that judge it."""
+LAST_WEIGHTS = tuple(f"{setting}=0" for setting in UNWATCHED)
+"""The overrides that leave it its last ones."""
 
 FIXED = {**DEALT, **UNWATCHED, "data.split": "the patients of the split `train` are learnt from"}
 """Settings that an experiment decides itself, and how."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
 from napari_mrsynth.errors import ConfigError, InputError
@@ -17,6 +16,7 @@ from napari_mrsynth.training.experiments.plan import (
     refuse_several_devices,
 )
 from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.shipped import SYSTEMS
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
 
@@ -183,4 +183,4 @@ def likeness(config: TrainConfig) -> str:
 
 def shipped(name: str, system: str = "anysubset") -> Path:
     """Return the path of a configuration that comes with a system."""
-    return Path(str(files(f"napari_mrsynth.systems.{system}") / "configs" / f"{name}.yaml"))
+    return SYSTEMS / system / "configs" / f"{name}.yaml"
