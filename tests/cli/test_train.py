@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from napari_mrsynth.cli import _output
 from napari_mrsynth.cli.joyce import data_in
-from napari_mrsynth.cli.train import configuration_at
-from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.training import run
 from napari_mrsynth.training.experiments import crossvalidation
@@ -21,12 +17,6 @@ def test_a_missing_configuration_exits_with_2(mrsynth, tmp_path):
     ended = mrsynth("train", tmp_path / "none.yaml", "--json")
     assert ended.code == 2
     assert "none.yaml" in ended.answer["error"]["message"]
-
-
-def test_a_shipped_configuration_is_found_by_its_name_and_a_wrong_name_offers_the_nearest():
-    assert configuration_at(Path("lesiongan/scans/ms")).parts[-3:] == ("scans", "configs", "ms.yaml")
-    with pytest.raises(ConfigError, match=r"segmenter/tumour\.$"):
-        configuration_at(Path("segmenter/tumor"))
 
 
 @pytest.mark.parametrize("name", ["Study #2", "Study: MS", "a 'b' \"c\"", "Étude"])

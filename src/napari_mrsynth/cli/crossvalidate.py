@@ -10,7 +10,7 @@ import typer
 
 from napari_mrsynth.cli._options import Telling
 from napari_mrsynth.cli._output import Report, Style, absolute, left_out, table, telling
-from napari_mrsynth.cli.train import Config, Overrides, configuration_at
+from napari_mrsynth.cli.train import Config, Overrides
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.experiments.crossvalidation import CrossValidation
@@ -26,11 +26,12 @@ def crossvalidate(
     progress: Telling = Style.TEXT,
 ) -> Report:
     """Train fold by fold, each measured on whom it did not learn from; resumes where it was interrupted."""
-    path, where = configuration_at(config), absolute(folder)
     from napari_mrsynth.training.experiments.crossvalidation import crossvalidate as run
+    from napari_mrsynth.training.shipped import configuration_at
 
+    where = absolute(folder)
     with telling(progress) as show:
-        outcome = run(path, folds, where, tuple(overrides or ()), show)
+        outcome = run(configuration_at(config), folds, where, tuple(overrides or ()), show)
     return report_of(outcome, where)
 
 

@@ -166,7 +166,8 @@ def verify(
     ] = "",
     repeats: Annotated[int, typer.Option(min=1, metavar="N", help="Trainings of each line.")] = 1,
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The segmenter's; the disease's shipped one else.")
+        Path | None,
+        typer.Option(metavar="FILE|NAME", help="The segmenter's; the disease's shipped one else."),
     ] = None,
     changes: Changes = None,
     quick: Quick = False,
@@ -175,6 +176,7 @@ def verify(
     from napari_mrsynth.datasets.availability.experiment import Settings, run, shipped_config
     from napari_mrsynth.datasets.availability.report import finite, payload, verdict, write_report
     from napari_mrsynth.datasets.folder import DatasetFolder
+    from napari_mrsynth.training.shipped import configuration_at
 
     where = absolute(synthetic)
     disease = str(DatasetFolder(where).manifest()["recipe"]["disease"])
@@ -182,7 +184,7 @@ def verify(
         real=absolute(real),
         synthetic=where,
         out=absolute(out),
-        config=shipped_config(disease) if config is None else absolute(config),
+        config=shipped_config(disease) if config is None else configuration_at(config, "segmenter"),
         overrides=tuple(changes or ()),
         only=only,
         held_out=listed(held_out),

@@ -10,7 +10,7 @@ import typer
 
 from napari_mrsynth.cli._options import REHEARSED, Changes, Quick, bundle_of, listed
 from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress
-from napari_mrsynth.cli.joyce import RESULTS, Config, Data, Jobs, Out, configuration, data_in
+from napari_mrsynth.cli.joyce import RESULTS, Config, Data, Jobs, Out, data_in
 from napari_mrsynth.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ def any_subset(
     from napari_mrsynth.training.experiments.plan import AnySubset
     from napari_mrsynth.training.experiments.report import write_report
     from napari_mrsynth.training.experiments.summary import bars_of, by_kind
+    from napari_mrsynth.training.shipped import configuration_at
 
     where = absolute(folder) / "quick" if quick else absolute(folder)
     settings = AnySubset(
-        config=configuration(config, "brain"),
+        config=configuration_at(config or "anysubset/brain", "anysubset"),
         overrides=(*(changes or ()), *data_in(data)),
         folder=where,
         bundle=None if bundle is None else bundle_of(bundle),

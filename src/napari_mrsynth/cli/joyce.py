@@ -12,14 +12,13 @@ import typer
 
 from napari_mrsynth.cli._options import REHEARSED, Changes, Quick
 from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress, table
-from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.strict import setting
 
 TABLES = {  # subcommand: module, configuration
-    "unimodal": ("unimodal", "joyce-unimodal"),
-    "missing": ("missing", "joyce-missing"),
-    "misaligned": ("misaligned", "joyce-misaligned"),
-    "transfer": ("transfer", "joyce-unimodal"),
+    "unimodal": ("unimodal", "anysubset/joyce-unimodal"),
+    "missing": ("missing", "anysubset/joyce-missing"),
+    "misaligned": ("misaligned", "anysubset/joyce-misaligned"),
+    "transfer": ("transfer", "anysubset/joyce-unimodal"),
 }
 
 Config = Annotated[
@@ -71,27 +70,6 @@ def data_in(folder: Path | None) -> tuple[str, ...]:
     return () if folder is None else (setting("data.root", str(absolute(folder))),)
 
 
-def configuration(given: Path | None, standard: str) -> Path:
-    """Return a file that was given by path or by a shipped one's name; the shipped `standard` by default.
-
-    Raises
-    ------
-    ConfigError
-        If there is neither.
-    """
-    from napari_mrsynth.training.experiments.joyce.plan import shipped
-
-    path = shipped(standard) if given is None else absolute(given)
-    if given is not None and not path.is_file():
-        path = shipped(given.name.removesuffix(".yaml"))
-    if not path.is_file():
-        raise ConfigError(
-            f"There is no configuration {given}.",
-            hint="Give the path of a YAML file, or the name of one that is shipped: joyce-light.",
-        )
-    return path
-
-
 def _run(
     name: str,
     config: Path | None,
@@ -106,9 +84,10 @@ def _run(
     from napari_mrsynth.training.experiments.joyce.report import figure_of, tables_of, write_report
     from napari_mrsynth.training.experiments.joyce.running import run
     from napari_mrsynth.training.experiments.plan import Settings
+    from napari_mrsynth.training.shipped import configuration_at
 
     module, standard = TABLES[name]
-    path = configuration(config, standard)
+    path = configuration_at(config or standard, "anysubset")
     folds, every, jobs = numbers
     where = (folder / "quick" if quick else folder) / name
     settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)

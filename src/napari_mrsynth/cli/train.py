@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_mrsynth.cli._options import Telling
-from napari_mrsynth.cli._output import Report, Style, absolute, left_out, telling
-from napari_mrsynth.errors import ConfigError
+from napari_mrsynth.cli._output import Report, Style, left_out, telling
 
 if TYPE_CHECKING:
     from napari_mrsynth.training.run import RunResult
@@ -40,37 +38,14 @@ def train(
     progress: Telling = Style.TEXT,
 ) -> Report:
     """Train a model as a configuration says, and save it as a bundle; resumes where it was interrupted."""
-    path = configuration_at(config)
     from napari_mrsynth.training.run import train as run
+    from napari_mrsynth.training.shipped import configuration_at
 
     with telling(progress) as show:
-        outcome = run(path, tuple(overrides or ()), show)
+        outcome = run(configuration_at(config), tuple(overrides or ()), show)
     if not outcome.leader:  # one of several processes speaks
         raise typer.Exit
     return report_of(outcome)
-
-
-def configuration_at(given: Path) -> Path:
-    """Return the absolute path of a configuration, given by its own path or by a shipped one's name.
-
-    Raises
-    ------
-    ConfigError
-        If there is none.
-    """
-    from napari_mrsynth.training.shipped import shipped_configurations
-
-    path, shipped = absolute(given), shipped_configurations()
-    if path.is_file():
-        return path
-    name = given.as_posix()
-    if name not in shipped:
-        near = get_close_matches(name, shipped, n=1) or list(shipped)
-        raise ConfigError(
-            f"There is no configuration at {path}.",
-            hint=f"Give the path of a YAML file, or the name of one that is shipped: {', '.join(near)}.",
-        )
-    return shipped[name]
 
 
 def report_of(outcome: RunResult) -> Report:

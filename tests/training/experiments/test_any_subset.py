@@ -13,9 +13,9 @@ from napari_mrsynth.bundles import Bundle
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.experiments import any_subset
 from napari_mrsynth.training.experiments.any_subset import run
-from napari_mrsynth.training.experiments.joyce.plan import shipped
 from napari_mrsynth.training.experiments.plan import METHODS, AnySubset, Part, command_of, deal, parts_of
 from napari_mrsynth.training.experiments.report import write_report
+from napari_mrsynth.training.shipped import shipped_configurations
 from phantoms import brain_study, patient_folder
 
 PLAIN = ("mean", "linear", "forest")
@@ -140,7 +140,7 @@ def test_several_devices_are_refused_before_anything_is_made(settings, tmp_path,
 
 
 def test_a_network_that_does_not_take_any_subset_is_refused_before_anything_is_made(settings, tmp_path):
-    direct = replace(settings, config=shipped("dedis", "direct"), methods=("network",))
+    direct = replace(settings, config=shipped_configurations()["direct/dedis"], methods=("network",))
     with pytest.raises(ConfigError, match="does not take any subset"):
         run(direct)
     assert not settings.folder.exists()

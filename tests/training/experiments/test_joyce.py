@@ -17,7 +17,7 @@ from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
 from napari_mrsynth.training.experiments.joyce.fitting import fitted
 from napari_mrsynth.training.experiments.joyce.makers import Trained
-from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness, shipped
+from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness
 from napari_mrsynth.training.experiments.joyce.report import write_report
 from napari_mrsynth.training.experiments.joyce.running import run
 from napari_mrsynth.training.experiments.joyce.views import (
@@ -30,9 +30,11 @@ from napari_mrsynth.training.experiments.joyce.views import (
 from napari_mrsynth.training.experiments.plan import Part, Settings
 from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.prepared import prepare_all
+from napari_mrsynth.training.shipped import shipped_configurations
 from napari_mrsynth.training.subjects import find_subjects
 from phantoms import brain_study, patient_folder
 
+SHIPPED = shipped_configurations()
 SHAPE, SPACING = (24, 28, 12), (6, 6, 11)
 
 
@@ -54,7 +56,7 @@ def root(tmp_path_factory):
 @pytest.fixture
 def joyce(root, tmp_path, monkeypatch):
     """A rehearsal of the published configuration, narrower still, with a forest of three trees."""
-    given = yaml.safe_load(shipped("joyce-missing").read_text())
+    given = yaml.safe_load(SHIPPED["anysubset/joyce-missing"].read_text())
     given["data"] |= {"root": str(root / "data"), "spacing_mm": 6.0, "cache": str(root / "prepared")}
     given["network"] |= {"latent": 2, "encoder_widths": [2], "decoder_widths": [2]}
     given["run"] = {"accelerator": "cpu", "threads": 1}
@@ -129,7 +131,7 @@ def test_all_networks_of_a_table_learn_for_as_long_and_only_the_own_one_is_chang
     changed = Joyce(
         replace(joyce.settings, overrides=(*joyce.settings.overrides, "optim.lr=0.5"), quick=False)
     )
-    own, other = changed.config(), changed.config(shipped("dedis", "direct"))
+    own, other = changed.config(), changed.config(SHIPPED["direct/dedis"])
     assert (other.optim.steps, other.optim.batch, other.optim.crop) == (2600, 32, 96)
     assert own.optim.lr == 0.5
     assert other.optim.lr == 1e-3
@@ -137,9 +139,9 @@ def test_all_networks_of_a_table_learn_for_as_long_and_only_the_own_one_is_chang
 
 
 def test_a_page_says_in_what_a_configuration_is_unlike_the_paper():
-    assert likeness(load_config(shipped("joyce-missing"))) == "network and cost as in the paper"
-    assert "encoder residual (there unet)" in likeness(load_config(shipped("joyce-light")))
-    assert "brain_only True (there False)" in likeness(load_config(shipped("joyce-light")))
+    assert likeness(load_config(SHIPPED["anysubset/joyce-missing"])) == "network and cost as in the paper"
+    assert "encoder residual (there unet)" in likeness(load_config(SHIPPED["anysubset/joyce-light"]))
+    assert "brain_only True (there False)" in likeness(load_config(SHIPPED["anysubset/joyce-light"]))
 
 
 def test_nobody_is_judged_by_a_network_that_learnt_from_them(joyce):

@@ -13,13 +13,14 @@ from typing import Any
 
 from napari_mrsynth import __version__
 from napari_mrsynth.datasets.availability.arms import MEASURE, SOURCE, SYNTHETIC_FIRST, Arm
-from napari_mrsynth.datasets.availability.experiment import Outcome, Settings
+from napari_mrsynth.datasets.availability.experiment import Outcome
 from napari_mrsynth.datasets.availability.learning import PUBLISHED
 from napari_mrsynth.datasets.availability.mixing import CLASSICAL, PRE_TRAINING
 from napari_mrsynth.evaluation.patients import Interval, OverPatients
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.lesions import label_set
 from napari_mrsynth.training.experiments.plan import changes
+from napari_mrsynth.training.shipped import called
 
 REHEARSAL = "**A rehearsal (`--quick`): few lines, short trainings. These figures say nothing.**"
 LESION = "lesion"
@@ -106,7 +107,7 @@ def page(outcome: Outcome) -> str:
     lines = ["# What synthetic patients are good for", ""]
     if outcome.settings.quick:
         lines += [REHEARSAL, ""]
-    lines += [f"Made by `{_command(outcome.settings)}` of napari-mrsynth {__version__}.", ""]
+    lines += [f"Made by `{_command(outcome)}` of napari-mrsynth {__version__}.", ""]
     lines += [f"- {sentence}" for sentence in _protocol(outcome)]
     lines += ["", "## Overlap with what experts drew", "", *_overlap(outcome)]
     lines += ["", "## Beside the published figures", "", *_published(outcome)]
@@ -131,15 +132,15 @@ def verdict(outcome: Outcome) -> str | None:
     )
 
 
-def _command(settings: Settings) -> str:
+def _command(outcome: Outcome) -> str:
     """Write the command that makes the page; where the data lie is left out."""
-    shipped = settings.config.parent.name == "configs"
+    settings, disease = outcome.settings, outcome.sides.manifest["recipe"]["disease"]
     said = ["mrsynth dataset verify --real REAL --synthetic SYNTHETIC"]
     said += [f"--only '{settings.only}'"] if settings.only else []
     said += [f"--held-out {','.join(settings.held_out)}"] if settings.held_out else []
     said += [f"--lines {','.join(map(str, settings.arms))}"] if settings.arms else []
     said += [f"--repeats {settings.repeats}"] if settings.repeats > 1 else []
-    said += [] if shipped else [f"--config {settings.config.name}"]
+    said += [] if (config := called(settings.config)) == f"segmenter/{disease}" else [f"--config {config}"]
     said += changes(settings.overrides)
     return " ".join([*said, *(["--quick"] if settings.quick else [])])
 

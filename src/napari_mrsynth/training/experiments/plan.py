@@ -17,6 +17,7 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.training.baselines import Baseline, Case, LinearRegression, MeanImage, RandomForest
 from napari_mrsynth.training.config import DataConfig, RunConfig, load_config
 from napari_mrsynth.training.prepared import Prepared, prepare_all
+from napari_mrsynth.training.shipped import called
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import find_subjects
 
@@ -167,8 +168,7 @@ def command_of(settings: AnySubset) -> str:
 
 def written(settings: Settings, name: str, *own: str) -> str:
     """Write the command of an experiment with its own options; where the data lie is left out."""
-    shipped = settings.config.parent.name == "configs"
-    config = settings.config.stem if shipped else settings.config.name
+    config = called(settings.config, "anysubset")
     said = [f"mrsynth experiment {name}", f"--config {config}", *changes(settings.overrides)]
     return " ".join([*said, *own, *(["--quick"] if settings.quick else [])])
 

@@ -16,7 +16,6 @@ from napari_mrsynth.training.experiments.plan import (
     refuse_several_devices,
 )
 from napari_mrsynth.training.prepared import Prepared, prepare_all
-from napari_mrsynth.training.shipped import SYSTEMS
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
 
@@ -179,8 +178,3 @@ def likeness(config: TrainConfig) -> str:
         f"{key} {given[key]} (there {paper})" for key, paper in PUBLISHED.items() if given[key] != paper
     ]
     return f"not as in the paper: {', '.join(unlike)}" if unlike else "network and cost as in the paper"
-
-
-def shipped(name: str, system: str = "anysubset") -> Path:
-    """Return the path of a configuration that comes with a system."""
-    return SYSTEMS / system / "configs" / f"{name}.yaml"

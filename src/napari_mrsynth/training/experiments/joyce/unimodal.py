@@ -8,10 +8,11 @@ from napari_mrsynth.systems.direct.network import LOCATION
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.experiments.joyce.experiment import Arm, Experiment, Line
 from napari_mrsynth.training.experiments.joyce.makers import Plain, Trained
-from napari_mrsynth.training.experiments.joyce.plan import Joyce, narrowed, shipped
+from napari_mrsynth.training.experiments.joyce.plan import Joyce, narrowed
 from napari_mrsynth.training.experiments.joyce.views import Located
 from napari_mrsynth.training.experiments.scoring import Pair
 from napari_mrsynth.training.experiments.summary import Bar, Table
+from napari_mrsynth.training.shipped import shipped_configurations
 
 SOURCE, TARGETS = "T1w", ("T2w", "FLAIR")
 PAIRS: tuple[Pair, ...] = tuple(((SOURCE,), target) for target in TARGETS)
@@ -42,10 +43,12 @@ def experiment(joyce: Joyce) -> Experiment:
         return narrowed(joyce.config(), pair[0], (pair[1],))
 
     def dedis(pair: Pair) -> TrainConfig:
-        return narrowed(joyce.config(shipped("dedis", "direct")), pair[0], (pair[1],))
+        return narrowed(joyce.config(shipped_configurations()["direct/dedis"]), pair[0], (pair[1],))
 
     def lsdn(pair: Pair) -> TrainConfig:
-        return narrowed(joyce.config(shipped("lsdn", "direct")), (*pair[0], *LOCATION), (pair[1],))
+        return narrowed(
+            joyce.config(shipped_configurations()["direct/lsdn"]), (*pair[0], *LOCATION), (pair[1],)
+        )
 
     located = Located(joyce.settings.folder / "located")
     arms = (
