@@ -176,7 +176,9 @@ def test_figures_come_onto_the_card_beside_what_is_there(bundle, patients, tmp_p
         BASELINE: round(task["baseline"], 4),
         HINDSIGHT: round(task["hindsight"], 4),
     }
-    assert "mrsynth evaluate --card" in card.results["how every subset was measured"]
+    how = card.results["how every subset was measured"]
+    assert "mrsynth evaluate --card" in how
+    assert not any(name in how for name in found["patients"])  # a card travels
 
 
 def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tmp_path, capsys, monkeypatch):
@@ -222,7 +224,7 @@ def test_lesions_painted_on_training_patients_are_not_called_unseen_on_the_card(
         results_of([score], bundle.card, "mrsynth", training_error=seen)["how lesions were measured"]
         for seen in (False, True)
     ]
-    assert "anatomy of p1, not among the training subjects" in told[0]
+    assert "anatomy of 1 patient, not among the training subjects" in told[0]
     assert told[1].startswith("Training error: the model was trained on patients measured here.")
     assert "not among" not in told[1]
 

@@ -162,7 +162,7 @@ def test_slices_that_are_learnt_from_were_interpolated_from_none_of_those_kept_a
     learnt = np.flatnonzero(aside.learn[0].mask.any(axis=(1, 2)))
     assert learnt.size
     assert aside.planes.size
-    assert np.abs(learnt[:, None] - aside.planes).min() * 1.5 > thick
+    assert np.abs(learnt[:, None] - aside.planes).min() * 1.5 >= 2 * thick  # each has one above, one below
 
 
 def test_a_patient_the_parent_knows_is_not_the_one_kept_aside(settings, patients, tmp_path):

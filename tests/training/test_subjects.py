@@ -8,7 +8,7 @@ import pytest
 
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig
-from napari_mrsynth.training.subjects import Split, Subject, find_subjects, split_subjects
+from napari_mrsynth.training.subjects import Split, Subject, find_subjects, person_of, split_subjects
 
 
 @pytest.fixture
@@ -119,6 +119,22 @@ def test_no_folder_or_no_patient_is_refused(tmp_path, split):
 )
 def test_sessions_are_known_by_their_folders_names(name, person):
     assert Subject(name, Path(name)).person == person
+
+
+@pytest.mark.parametrize(
+    ("folder", "person"),
+    [
+        ("/d/sub-01/ses-1", "/d/sub-01"),
+        ("/d/sub-01/ses-1/anat", "/d/sub-01"),
+        ("/d/sub-01_ses-1", "/d/sub-01"),
+        ("/d/sub-01_ses-1/anat", "/d/sub-01"),
+        ("/d/ses-1/p1", ""),
+        ("/home/me/ses-project/p1", ""),
+        ("/d/p1", ""),
+    ],
+)
+def test_only_the_end_of_a_folders_path_says_whose_session_it_is(folder, person):
+    assert person_of(Path(folder)) == person
 
 
 def test_the_sessions_of_a_patient_are_never_parted(root):

@@ -116,8 +116,9 @@ def _refuse_shared(patients: Sequence[Prepared]) -> None:
 
 def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:
     brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    # A slice, all that was seen with it, and what was interpolated from the same acquired ones.
-    gap = 2 * neighbours + 1 + math.ceil(patient.meta["slices_mm"] / patient.meta["spacing_mm"])
+    # All that is seen with a slice on either side, and what was interpolated from the same acquired ones:
+    # two planes share one up to twice its thickness apart.
+    gap = 2 * neighbours + math.ceil(2 * patient.meta["slices_mm"] / patient.meta["spacing_mm"])
     block = max(1, min(max(BLOCK, gap), len(brain) // (2 * EVERY)))
     kept = brain[np.arange(len(brain)) // block % EVERY == EVERY - 1]
     near = np.unique(kept[:, None] + np.arange(-gap, gap + 1))

@@ -54,9 +54,17 @@ class Subject:
 
 
 def person_of(folder: Path) -> str:
-    """Return what the folders of one person's sessions have in common; empty where that is not known."""
-    named = Subject(folder.absolute().as_posix(), folder)
-    return named.person if named.person != named.id else ""
+    """Return what the folders of one person's sessions have in common; empty where that is not known.
+
+    The folder's own name says so, or its parent's if it is BIDS' ``anat``: what stands above may be anything.
+    """
+    folder = folder.absolute()
+    if folder.name == "anat":
+        folder = folder.parent
+    if folder.name.startswith("ses-"):
+        return folder.parent.as_posix()
+    person = _SESSION.sub("", folder.as_posix())
+    return person if person != folder.as_posix() else ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from gui.training.fakes import Answers, FakeProcess
+from napari_mrsynth.errors import InputError
 from napari_mrsynth.gui.training.configurations import shipped
 from napari_mrsynth.gui.training.dock import TrainingDock
 from napari_mrsynth.gui.training.patient_list import PatientList
@@ -20,6 +21,7 @@ from napari_mrsynth.gui.training.patients import Patient
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
+from napari_mrsynth.gui.training.train_panel import AS_CONFIGURED
 from napari_mrsynth.imaging import BrainMask
 from napari_mrsynth.io import read_patient
 from napari_mrsynth.progress import Progress
@@ -981,6 +983,44 @@ def test_another_patient_of_the_same_name_is_not_mixed_with_one_taken_before(doc
         (patient,) = dock.session.mine
         assert set(patient.contrasts) == set(contrasts)
         dock.session.remove("anat")
+
+
+def test_another_session_of_a_person_who_was_taken_is_refused(dock, answers, cohort, tmp_path):
+    first, second = (
+        brain_study(("T1w", "T2w"), shape=(12, 14, 10), spacing=(12, 12, 12), name=f"sub-01_ses-{number}")
+        for number in (1, 2)
+    )
+    dock.session.take(first)
+    with pytest.raises(InputError, match="sub-01_ses-1 is a session of sub-01 too"):
+        dock.session.take(second)
+    answers.chosen = shutil.copytree(cohort / "a", tmp_path / "sub-01" / "ses-3")
+    dock.tune.add.click()
+    assert "sub-01_ses-1 is a session of sub-01 too" in dock.controls.message.text()
+    dock.session.remove("sub-01_ses-1")
+    dock.session.take(second)
+    assert [patient.id for patient in dock.session.mine] == ["sub-01_ses-2"]
+
+
+def test_ticks_outlive_a_configuration_that_holds_out_nobody_who_is_here(dock, answers, cohort):
+    answers.chosen = cohort
+    dock.modes.setCurrentIndex(1)
+    dock.train.folder.click()
+    dock.train.patients.topLevelItem(1).setCheckState(0, Qt.CheckState.Checked)
+    choose_configuration(dock, "segmenter", "configs", "tumour.yaml")
+    assert dock.train.patients.ticked == ("b",)
+
+
+def test_what_was_typed_for_scratch_is_not_learnt_from_the_configured_start(
+    dock, answers, process, cohort, tmp_path
+):
+    open_own(dock, answers, cohort, tmp_path / "own.yaml", start="/models/older")
+    start = dock.train.start
+    for chosen in ("", AS_CONFIGURED):
+        start.setCurrentIndex(start.findData(chosen))
+        start.activated.emit(start.currentIndex())
+        if not chosen:
+            dock.train.contrasts.setText("T1w, CT")
+    assert dock.train.wanted == ("T1w", "T2w")
 
 
 def test_modes_do_not_share_what_can_be_started(dock):

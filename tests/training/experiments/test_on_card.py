@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bad.models import tiny_model
@@ -28,7 +30,9 @@ def test_the_card_gets_the_networks_figures_and_how_they_were_measured(tmp_path,
     figures = written.card.results["test"]["T1w+T2w → FLAIR"]
     assert figures["NMSE"] == 0.02
     assert figures["NMSE in lesions"] == 0.05
-    assert "p1" in written.card.results["how"]
+    assert "error on 1 patient, not" in written.card.results["how"]
+    named = write_on_card(bundle, replace(texts, name_patients=True), table, "a command")
+    assert "error on p1, not" in named.card.results["how"]
     assert "--bundle tiny" in written.card.results["how"]
     readme = (bundle.folder / "README.md").read_text()
     assert "| T1w+T2w → FLAIR | 0.02 | 0.05 |" in readme

@@ -27,15 +27,19 @@ def opening(
         What else took part, after the weights.
     """
     lines = [f"# {title}, measured", ""]
-    how_many = "1 patient" if len(patients) == 1 else f"{len(patients)} patients"
     if training_error:
         lines += [f"**{TRAINING_ERROR}**", ""]
     lines += [
         f"Made by `mrsynth evaluate --card {card.id} PATIENTS` of napari-mrsynth {__version__}; weights "
-        f"`{card.weights_sha256[:12]}`{judged_by}. {how_many}: {', '.join(patients)}.",
+        f"`{card.weights_sha256[:12]}`{judged_by}. {how_many(patients)}: {', '.join(patients)}.",
         "",
     ]
     return lines
+
+
+def how_many(patients: Sequence[str]) -> str:
+    """Return the number of patients in words. A card says no more: names may be people's, and it travels."""
+    return "1 patient" if len(patients) == 1 else f"{len(patients)} patients"
 
 
 def closing(skipped: Sequence[tuple[str, str]]) -> list[str]:

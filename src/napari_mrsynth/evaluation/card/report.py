@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.evaluation.card.measure import BASELINE, HINDSIGHT, MODEL, SCORED, Row
-from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, opening
+from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, how_many, opening
 from napari_mrsynth.evaluation.card.significance import FEWEST_PATIENTS, Difference
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.io.atomic import replacing
@@ -111,7 +111,7 @@ def figures_of(
     """Return the errors as a card keeps them: how they were measured, then NMSE over the brain by task."""
     unseen = f"{TRAINING_ERROR} " if training_error else ""
     how = (
-        f"{unseen}Every subset of the scans of {', '.join(patients)}, beside the {BASELINE} and the "
+        f"{unseen}Every subset of the scans of {how_many(patients)}, beside the {BASELINE} and the "
         f"{HINDSIGHT} with the truth. Made by `{command}`."
     )
     tasks = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_mrsynth.bundles import Card
-from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, opening
+from napari_mrsynth.evaluation.card.page import TRAINING_ERROR, closing, how_many, opening
 from napari_mrsynth.evaluation.displacement import REACH_VOX
 from napari_mrsynth.generation.measured.measure import EVERY, MADE, REAL, Pictured, Score
 from napari_mrsynth.io.atomic import replacing
@@ -120,7 +120,7 @@ def results_of(
 ) -> dict[str, Any]:
     """Return the figures as a card keeps them: means over the made sets, texts first."""
     made = [score for score in scores if score.kind == MADE]
-    patients = ", ".join(dict.fromkeys(score.patient for score in made))
+    patients = how_many(list(dict.fromkeys(score.patient for score in made)))
     figures: dict[str, Any] = {
         f"Dice of {name}": round(mean, 4)
         for name in made[0].dice

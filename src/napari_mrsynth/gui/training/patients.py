@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient, write_volume
@@ -105,6 +105,29 @@ def looking_through(root: Path, split: str = "train") -> Generator[Progress, Non
     yield Progress(0.0, f"Looking through {root}")
     subjects = find_subjects(DataConfig(root=str(root), split=split))
     return (yield from looking([(subject.id, subject.folder) for subject in subjects]))
+
+
+def whose(folder: Path) -> str:
+    """Return the name of the person whose session a folder is; empty where it does not say so."""
+    from napari_mrsynth.training.subjects import person_of
+
+    return Path(person_of(folder)).name
+
+
+def refuse_session_of(person: str, listed: Sequence[Patient]) -> None:
+    """Refuse another session of a person who is listed; of a copy its name alone tells whose it is.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    both = [patient.id for patient in listed if person and whose(patient.folder) == person]
+    if both:
+        raise InputError(
+            f"{both[0]} is a session of {person} too: one would judge what was learnt from the other.",
+            hint="Give one session of each person.",
+        )
 
 
 def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patient, ...]]:

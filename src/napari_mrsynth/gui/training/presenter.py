@@ -184,7 +184,7 @@ class TrainingPresenter:
         takes = parent is not None and parent.system == "anysubset"
         if parent is not None and takes:
             panel.contrasts.setText(", ".join(dict.fromkeys((*parent.inputs, *parent.outputs))))
-        elif self._took_contrasts and current is not None:
+        elif current is not None and (self._took_contrasts or panel.starts_as_configured):
             panel.contrasts.setText(", ".join(current.settings.data.contrasts))
         self._took_contrasts = takes
         scratch = panel.start.currentData() == ""

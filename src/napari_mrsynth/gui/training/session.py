@@ -19,7 +19,14 @@ from psygnal import Signal
 from napari_mrsynth.errors import InputError, MrsynthError
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.figures import Figures
-from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
+from napari_mrsynth.gui.training.patients import (
+    Patient,
+    copying,
+    looking,
+    looking_through,
+    refuse_session_of,
+    whose,
+)
 from napari_mrsynth.gui.training.process import Ended, Process
 from napari_mrsynth.gui.training.tasks import (
     TRAININGS,
@@ -144,6 +151,9 @@ class TrainingSession:
         again = [folder.name for folder in folders if folder.resolve() in known]
         if again:
             raise InputError(f"{', '.join(again)} is listed already.", hint="Give each patient once.")
+        taken = [patient for patient in self.mine if self._copied(patient)]
+        for folder in folders:
+            refuse_session_of(whose(folder), taken)
         given = [(folder.name, folder) for folder in folders]
         self._start("Looking at the patients …", lambda: looking(given), self._list)
 
@@ -155,6 +165,7 @@ class TrainingSession:
             )
         called = re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient"
         folder = Path(tempfile.mkdtemp(dir=self._scratch)) / called  # nothing of an earlier patient is in it
+        refuse_session_of(whose(folder), self.mine)
         self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
 
     def new_picture(self) -> Path:

@@ -46,6 +46,7 @@ class TrainPanel(QWidget):
         super().__init__()
         self._root: Path | None = None
         self._held_out: tuple[str, ...] = ()
+        self._shown: frozenset[str] = frozenset()
         self.unfinished = UnfinishedRuns()
         self.folder = QPushButton("Choose a data folder…")
         self.folder.setToolTip("A folder that holds a folder per patient")
@@ -89,6 +90,11 @@ class TrainPanel(QWidget):
         """The contrasts, as typed."""
         return tuple(dict.fromkeys(part.strip() for part in self.contrasts.text().split(",") if part.strip()))
 
+    @property
+    def starts_as_configured(self) -> bool:
+        """Whether it starts from what the configuration starts from."""
+        return bool(self.start.currentData() == AS_CONFIGURED)
+
     def show_configurations(self, configurations: Sequence[Configuration], chosen: int) -> None:
         """List the configurations, and fill in what the chosen one says."""
         self.configuration.clear()
@@ -113,7 +119,7 @@ class TrainPanel(QWidget):
         self.checkpoint.setValue(settings.run.checkpoint_every)
         self.options.show_values(settings.optim.lr, settings.optim.batch, settings.optim.crop)
         self._held_out = settings.data.held_out
-        if self._held_out:
+        if self._shown.intersection(self._held_out):  # else it speaks of other data, and ticks stay
             self.patients.hold_out(self._held_out)
         self.name.setText(settings.card.id if current.own else f"my-{current.path.stem}")
 
@@ -148,6 +154,7 @@ class TrainPanel(QWidget):
         if root != self._root:
             self._root = root
             self.patients.hold_out(self._held_out)
+        self._shown = frozenset(patient.id for patient in patients)
         self.folder.setText(
             "Choose a data folder…" if root is None else f"Data folder: {shortened(root.name)}…"
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from napari_mrsynth.bundles import Bundle, save_bundle
+from napari_mrsynth.evaluation.card.page import how_many
 from napari_mrsynth.training.config import CardConfig
 from napari_mrsynth.training.experiments.plan import NETWORK
 from napari_mrsynth.training.experiments.summary import Table
@@ -39,7 +40,8 @@ def write_on_card(bundle: Bundle, texts: CardConfig, table: Table, command: str)
     command : str
         What made the figures.
     """
-    results: dict[str, Any] = {"how": HOW.format(patients=", ".join(table.patients), command=command)}
+    patients = ", ".join(table.patients) if texts.name_patients else how_many(table.patients)
+    results: dict[str, Any] = {"how": HOW.format(patients=patients, command=command)}
     results["test"] = {
         f"{inputs} → {target}": _figures(table, inputs, target) for inputs, target in table.pairs
     }

@@ -266,7 +266,7 @@ def origin(settings: AnySubset, part: Part, method: str) -> Mapping[str, Any]:
     if method == NETWORK and part.name == "test" and settings.bundle is not None:
         depends["weights"] = settings.bundle.card.weights_sha256
     elif method == NETWORK:
-        config = asdict(load_config(settings.config, settings.overrides))
+        config = asdict(load_config(settings.config, [*settings.overrides, *LAST_WEIGHTS]))
         learnt = {key: value for key, value in config.items() if key not in ("run", "card")}
         depends["training"] = hashlib.sha256(json.dumps(learnt, sort_keys=True).encode()).hexdigest()
     return depends
