@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,9 @@ LOCK = ".lock"
 
 
 @contextmanager
-def alone_in(folder: Path, what: str, hint: str, wait_s: float = 10.0) -> Iterator[None]:
+def alone_in(
+    folder: Path, what: str, hint: str, wait_s: float = 10.0, waiting: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Hold a folder while the block runs; on a disk that knows no locks, just run it.
 
     Parameters
@@ -25,7 +27,9 @@ def alone_in(folder: Path, what: str, hint: str, wait_s: float = 10.0) -> Iterat
     hint : str
         What to do while another one runs.
     wait_s : float
-        How long to wait for one that is just ending.
+        How long to wait for another one; by default for one that is just ending.
+    waiting : callable, optional
+        Called once where there is another one to wait for.
 
     Raises
     ------
@@ -34,9 +38,14 @@ def alone_in(folder: Path, what: str, hint: str, wait_s: float = 10.0) -> Iterat
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, timeout=wait_s)
+    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if waiting is not None:
+                waiting()
+            lock.acquire(timeout=wait_s)
     except Timeout as error:
         raise ConfigError(f"Another {what} runs in {folder}.", hint=hint) from error
     except (OSError, NotImplementedError):

@@ -80,39 +80,35 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
     data = replace(config.data, normalisation="foreground-mean")
     parts, skipped = parts_of(settings, data)
     wanted = pairs(data.contrasts, data.contrasts)
-    ledger = Ledger(
-        settings.folder,
-        {
-            (part.name, method): origin(settings, part, method)
+    origins = {
+        (part.name, method): origin(settings, part, method) for part in parts for method in settings.methods
+    }
+    with Ledger.alone(settings.folder, origins) as ledger:
+        missing = {
+            (part.name, method, pair): [
+                patient
+                for patient in part.judge
+                if not ledger.has(part.name, patient.subject, method, "+".join(pair[0]), pair[1])
+            ]
             for part in parts
             for method in settings.methods
-        },
-    )
-    missing = {
-        (part.name, method, pair): [
-            patient
-            for patient in part.judge
-            if not ledger.has(part.name, patient.subject, method, "+".join(pair[0]), pair[1])
-        ]
-        for part in parts
-        for method in settings.methods
-        for pair in wanted
-    }
-    tell = Teller(report, sum(map(len, missing.values())))
-    for part in parts:
-        for method in settings.methods:
-            todo = {pair: missing[part.name, method, pair] for pair in wanted}
-            todo = {pair: patients for pair, patients in todo.items() if patients}
-            if method == NETWORK:
-                work = _by_network(settings, data, part, todo, tell) if todo else iter(())
-            else:
-                work = _by_baseline(settings, part, method, todo)
-            for patient, pair, made in work:
-                ledger.add(score_rows(part, patient, method, pair, made))
-                tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {method}")
-    judged = {(part.name, patient.subject) for part in parts for patient in part.judge}
-    rows = tuple(r for r in ledger.rows if (r.part, r.patient) in judged and r.method in settings.methods)
-    return Outcome(rows, data.contrasts, ledger.path, tuple(skipped))
+            for pair in wanted
+        }
+        tell = Teller(report, sum(map(len, missing.values())))
+        for part in parts:
+            for method in settings.methods:
+                todo = {pair: missing[part.name, method, pair] for pair in wanted}
+                todo = {pair: patients for pair, patients in todo.items() if patients}
+                if method == NETWORK:
+                    work = _by_network(settings, data, part, todo, tell) if todo else iter(())
+                else:
+                    work = _by_baseline(settings, part, method, todo)
+                for patient, pair, made in work:
+                    ledger.add(score_rows(part, patient, method, pair, made))
+                    tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {method}")
+        judged = {(part.name, patient.subject) for part in parts for patient in part.judge}
+        rows = tuple(r for r in ledger.rows if (r.part, r.patient) in judged and r.method in settings.methods)
+        return Outcome(rows, data.contrasts, ledger.path, tuple(skipped))
 
 
 def _by_baseline(

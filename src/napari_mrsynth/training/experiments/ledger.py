@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from napari_mrsynth.errors import FormatError
 from napari_mrsynth.io.atomic import replacing
+from napari_mrsynth.io.locking import alone_in
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,22 @@ class Ledger:
         self._done = {row.key for row in self.rows}
         self._write()
         self._write_origins({**earlier, **origins})
+
+    @classmethod
+    @contextmanager
+    def alone(
+        cls, folder: Path, origins: Mapping[tuple[str, str], Mapping[str, Any]], wait_s: float = 10.0
+    ) -> Iterator[Ledger]:
+        """Open it, and keep others from writing to it meanwhile; one that is just ending is waited for.
+
+        Raises
+        ------
+        ConfigError
+            If another process has it open.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder, "experiment", "Wait for its end, or choose another --folder.", wait_s):
+            yield cls(folder, origins)
 
     def has(self, part: str, patient: str, method: str, inputs: str, target: str) -> bool:
         """Whether this volume was scored already."""

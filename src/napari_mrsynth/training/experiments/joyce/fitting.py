@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from napari_mrsynth.bundles import CARD_FILE, Bundle
-from napari_mrsynth.progress import ProgressCallback
+from napari_mrsynth.io.locking import alone_in
+from napari_mrsynth.progress import Progress, ProgressCallback
 from napari_mrsynth.training.adapt import Pace, adapt, spread_of
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.export import export_bundle
@@ -61,9 +63,12 @@ def fitted(
         If the loss becomes NaN or infinite.
     """
     place = folder / digest_of(config, patients, view)
-    bundle = place / "bundle"
-    if (bundle / CARD_FILE).is_file():
-        return Bundle.open(bundle)
+    return made_once(place / "bundle", lambda bundle: _fit(bundle, config, patients, report), report)
+
+
+def _fit(
+    bundle: Path, config: TrainConfig, patients: Sequence[Prepared], report: ProgressCallback | None
+) -> None:
     import lightning
     import torch
 
@@ -73,6 +78,7 @@ def fitted(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
     lightning.seed_everything(config.seed, verbose=False)
+    place = bundle.parent
     data = replace(config.data, contrasts=patients[0].contrasts)
     config = replace(config, data=data, run=replace(config.run, folder=str(place)))
     system = training_system(config, spread_of(patients, config.data.contrasts))
@@ -81,7 +87,6 @@ def fitted(
     loop = Loop(system.to(memory_format=torch.channels_last), config, patients)  # type: ignore[call-overload]
     fit(loop, place, report)
     export_bundle(bundle, loop.best_network, config, patients, {}, loop.global_step)
-    return Bundle.open(bundle)
 
 
 def tuned_decoder(
@@ -97,17 +102,42 @@ def tuned_decoder(
     It learns for the cost of :mod:`napari_mrsynth.systems.anysubset.adaptation`, not for the configuration's.
     The seconds that it took are among the results on its card.
     """
-    bundle = tuned_folder(folder, parent, patients, pace)
-    if (bundle / CARD_FILE).is_file():
-        return Bundle.open(bundle)
-    start = time.monotonic()
-    network = adapt(tuned(parent, "decoder"), patients, pace, bundle.parent, report)
-    seconds = round(time.monotonic() - start, 1)
-    export_bundle(bundle, network, config, patients, {"seconds": seconds}, pace.steps)
-    return Bundle.open(bundle)
+
+    def learn(bundle: Path) -> None:
+        start = time.monotonic()
+        network = adapt(tuned(parent, "decoder"), patients, pace, bundle.parent, report)
+        seconds = round(time.monotonic() - start, 1)
+        export_bundle(bundle, network, config, patients, {"seconds": seconds}, pace.steps)
+
+    return made_once(tuned_folder(folder, parent, patients, pace), learn, report)
 
 
 def tuned_folder(folder: Path, parent: Bundle, patients: Sequence[Prepared], pace: Pace) -> Path:
     """Return where :func:`tuned_decoder` keeps its bundle."""
     key = [parent.card.weights_sha256, asdict(pace), sorted(p.record()["sha256"] for p in patients)]
     return folder / hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16] / "bundle"
+
+
+def made_once(bundle: Path, make: Callable[[Path], None], report: ProgressCallback | None) -> Bundle:
+    """Open a bundle, making it where it is not there; one that another process makes now is waited for.
+
+    Parameters
+    ----------
+    bundle : Path
+        Its folder. The one that holds it is kept to one process meanwhile.
+    make : callable
+        Given the folder, writes the bundle there.
+    report : callable, optional
+        Told when another process is waited for.
+    """
+
+    def waiting() -> None:
+        if report is not None:
+            report(Progress(0.0, "waiting for another process that trains it"))
+
+    if not (bundle / CARD_FILE).is_file():
+        bundle.parent.mkdir(parents=True, exist_ok=True)
+        with alone_in(bundle.parent, "training", "Wait for its end.", math.inf, waiting):
+            if not (bundle / CARD_FILE).is_file():
+                make(bundle)
+    return Bundle.open(bundle)

@@ -49,40 +49,40 @@ def run(experiment: Experiment, settings: Settings, report: ProgressCallback | N
     ------
     InputError
         If a made volume is of no use.
+    ConfigError
+        If another experiment runs in the folder.
     """
     asked = [(part, arm) for part in experiment.parts for arm in experiment.arms if arm.where(part)]
-    ledger = Ledger(
-        settings.folder,
-        {
-            (part.name, arm.method): {
-                "scoring": SCORING,
-                "learn": {patient.subject: patient.record()["sha256"] for patient in part.learn},
-                "judge": {patient.subject: patient.record()["sha256"] for patient in part.judge},
-                "every": part.every,
-                **arm.maker.origin(part, arm.pairs),
-            }
-            for part, arm in asked
-        },
-    )
-    todo = {}
-    for part, arm in asked:
-        missing = {
-            pair: [
-                patient
-                for patient in part.judge
-                if not ledger.has(part.name, patient.subject, arm.method, "+".join(pair[0]), pair[1])
-            ]
-            for pair in arm.pairs
+    origins = {
+        (part.name, arm.method): {
+            "scoring": SCORING,
+            "learn": {patient.subject: patient.record()["sha256"] for patient in part.learn},
+            "judge": {patient.subject: patient.record()["sha256"] for patient in part.judge},
+            "every": part.every,
+            **arm.maker.origin(part, arm.pairs),
         }
-        todo[part.name, arm.method] = {pair: patients for pair, patients in missing.items() if patients}
-    tell = Teller(report, sum(len(patients) for wanted in todo.values() for patients in wanted.values()))
-    for part, arm in asked:
-        wanted = todo[part.name, arm.method]
-        if not wanted:
-            continue
-        for patient, pair, made in arm.maker.make(part, wanted, tell):
-            ledger.add(score_rows(part, patient, arm.method, pair, made, rescaled=False))
-            tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {arm.method}")
-    judged = {(part.name, patient.subject, arm.method) for part, arm in asked for patient in part.judge}
-    kept = tuple(row for row in ledger.rows if (row.part, row.patient, row.method) in judged)
-    return Outcome(kept, ledger.path)
+        for part, arm in asked
+    }
+    with Ledger.alone(settings.folder, origins) as ledger:
+        todo = {}
+        for part, arm in asked:
+            missing = {
+                pair: [
+                    patient
+                    for patient in part.judge
+                    if not ledger.has(part.name, patient.subject, arm.method, "+".join(pair[0]), pair[1])
+                ]
+                for pair in arm.pairs
+            }
+            todo[part.name, arm.method] = {pair: patients for pair, patients in missing.items() if patients}
+        tell = Teller(report, sum(len(patients) for wanted in todo.values() for patients in wanted.values()))
+        for part, arm in asked:
+            wanted = todo[part.name, arm.method]
+            if not wanted:
+                continue
+            for patient, pair, made in arm.maker.make(part, wanted, tell):
+                ledger.add(score_rows(part, patient, arm.method, pair, made, rescaled=False))
+                tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {arm.method}")
+        judged = {(part.name, patient.subject, arm.method) for part, arm in asked for patient in part.judge}
+        kept = tuple(row for row in ledger.rows if (row.part, row.patient, row.method) in judged)
+        return Outcome(kept, ledger.path)
