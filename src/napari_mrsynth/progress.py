@@ -38,6 +38,11 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
+def sentence(message: str) -> str:
+    """Return a message as it begins a line, its first letter large."""
+    return message[:1].upper() + message[1:]
+
+
 def ended(work: Generator[Any, None, Outcome]) -> Outcome:
     """Run work that tells how far it is to its end, listening to none of it; return its result."""
     while True:

@@ -107,27 +107,28 @@ def looking_through(root: Path, split: str = "train") -> Generator[Progress, Non
     return (yield from looking([(subject.id, subject.folder) for subject in subjects]))
 
 
-def whose(folder: Path) -> str:
-    """Return the name of the person whose session a folder is; empty where it does not say so."""
-    from napari_mrsynth.training.subjects import person_of
-
-    return Path(person_of(folder)).name
-
-
-def refuse_session_of(person: str, listed: Sequence[Patient]) -> None:
-    """Refuse another session of a person who is listed; of a copy its name alone tells whose it is.
+def refuse_session_of(folder: Path, listed: Sequence[Patient]) -> None:
+    """Refuse a folder if another session of its person is listed; of a copy the name alone tells whose it is.
 
     Raises
     ------
     InputError
         If there is one.
     """
-    both = [patient.id for patient in listed if person and whose(patient.folder) == person]
+    person = _whose(folder)
+    both = [patient.id for patient in listed if person and _whose(patient.folder) == person]
     if both:
         raise InputError(
             f"{both[0]} is a session of {person} too: one would judge what was learnt from the other.",
             hint="Give one session of each person.",
         )
+
+
+def _whose(folder: Path) -> str:
+    """Return the name of the person whose session a folder is; empty where it does not say so."""
+    from napari_mrsynth.training.subjects import person_of
+
+    return Path(person_of(folder)).name
 
 
 def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patient, ...]]:

@@ -25,7 +25,6 @@ from napari_mrsynth.gui.training.patients import (
     looking,
     looking_through,
     refuse_session_of,
-    whose,
 )
 from napari_mrsynth.gui.training.process import Ended, Process
 from napari_mrsynth.gui.training.tasks import (
@@ -38,7 +37,7 @@ from napari_mrsynth.gui.training.tasks import (
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
 from napari_mrsynth.io.naming import told_apart
-from napari_mrsynth.progress import Progress
+from napari_mrsynth.progress import Progress, sentence
 from napari_mrsynth.session import Status
 from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
 from napari_mrsynth.session.runner import Runner
@@ -153,7 +152,7 @@ class TrainingSession:
             raise InputError(f"{', '.join(again)} is listed already.", hint="Give each patient once.")
         taken = [patient for patient in self.mine if self._copied(patient)]
         for folder in folders:
-            refuse_session_of(whose(folder), taken)
+            refuse_session_of(folder, taken)
         given = [(folder.name, folder) for folder in folders]
         self._start("Looking at the patients …", lambda: looking(given), self._list)
 
@@ -165,7 +164,7 @@ class TrainingSession:
             )
         called = re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient"
         folder = Path(tempfile.mkdtemp(dir=self._scratch)) / called  # nothing of an earlier patient is in it
-        refuse_session_of(whose(folder), self.mine)
+        refuse_session_of(folder, self.mine)
         self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
 
     def new_picture(self) -> Path:
@@ -319,7 +318,7 @@ class TrainingSession:
         if self.said.phase in (Phase.PAUSING, Phase.STOPPING):  # the last steps do not take the word back
             self._say(replace(self.said, progress=progress))
         else:
-            self._say(Said(Phase.RUNNING, _sentence(progress.message), progress=progress))
+            self._say(Said(Phase.RUNNING, sentence(progress.message), progress=progress))
 
     def _ended(self, ended: Ended) -> None:
         self._running = False
@@ -398,10 +397,6 @@ class TrainingSession:
             raise MrsynthError(
                 f"Cannot {what} now: {self.said.message}", hint="Wait for it to end, or stop it."
             )
-
-
-def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:]
 
 
 def _copy(bundle: Path, target: Path) -> None:

@@ -29,7 +29,7 @@ from napari_mrsynth.training.experiments.plan import (
     parts_of,
     refuse_several_devices,
 )
-from napari_mrsynth.training.experiments.scoring import Made, Pair, score_rows
+from napari_mrsynth.training.experiments.scoring import Made, Pair, score_rows, unscored
 from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
 from napari_mrsynth.training.prepared import Prepared, prepare_all
@@ -85,11 +85,7 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
     }
     with Ledger.alone(settings.folder, origins) as ledger:
         missing = {
-            (part.name, method, pair): [
-                patient
-                for patient in part.judge
-                if not ledger.has(part.name, patient.subject, method, "+".join(pair[0]), pair[1])
-            ]
+            (part.name, method, pair): unscored(ledger, part, method, pair)
             for part in parts
             for method in settings.methods
             for pair in wanted

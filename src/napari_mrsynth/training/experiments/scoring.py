@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.evaluation import score
-from napari_mrsynth.training.experiments.ledger import Row
+from napari_mrsynth.training.experiments.ledger import Ledger, Row
 from napari_mrsynth.training.experiments.plan import Part
 from napari_mrsynth.training.prepared import Prepared
 
@@ -17,6 +17,12 @@ Pair = tuple[tuple[str, ...], str]
 Made = Iterator[tuple[Prepared, Pair, NDArray[np.float32]]]
 
 SCORED = ("brain", "healthy", "lesion")
+
+
+def unscored(ledger: Ledger, part: Part, method: str, pair: Pair) -> list[Prepared]:
+    """Return the patients of a part whose volume by a method is not in the ledger yet."""
+    inputs, target = "+".join(pair[0]), pair[1]
+    return [p for p in part.judge if not ledger.has(part.name, p.subject, method, inputs, target)]
 
 
 def score_rows(

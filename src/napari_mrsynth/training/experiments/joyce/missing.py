@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
+from napari_mrsynth.progress import sentence
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.experiments.joyce.experiment import Arm, Experiment, Line
 from napari_mrsynth.training.experiments.joyce.makers import Plain, Trained
@@ -108,7 +109,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
         }
 
     one, apart, found = errors("one"), errors("dedicated"), []
-    for title, made in (("One network", one), (_capital(DRAWN[0]), errors("drawn"))):
+    for title, made in (("One network", one), (sentence(DRAWN[0]), errors("drawn"))):
         ratios = {inputs: made[inputs] / apart[inputs] for inputs in made}
         mean = float(np.mean(list(ratios.values())))
         found.append(
@@ -123,13 +124,9 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
         whole, less = float(np.mean(list(one.values()))), float(np.mean(list(errors(method).values())))
         found.append(
             Bar(
-                f"{_capital(title)}: a larger error on average over the subsets",
+                f"{sentence(title)}: a larger error on average over the subsets",
                 less > whole,
                 f"{less:.4f} against {whole:.4f}",
             )
         )
     return found
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

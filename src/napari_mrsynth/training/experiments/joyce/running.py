@@ -9,7 +9,7 @@ from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
 from napari_mrsynth.training.experiments.ledger import Ledger, Row
 from napari_mrsynth.training.experiments.plan import SCORING, Settings
-from napari_mrsynth.training.experiments.scoring import score_rows
+from napari_mrsynth.training.experiments.scoring import score_rows, unscored
 from napari_mrsynth.training.experiments.summary import Table
 from napari_mrsynth.training.experiments.telling import Teller
 
@@ -66,14 +66,7 @@ def run(experiment: Experiment, settings: Settings, report: ProgressCallback | N
     with Ledger.alone(settings.folder, origins) as ledger:
         todo = {}
         for part, arm in asked:
-            missing = {
-                pair: [
-                    patient
-                    for patient in part.judge
-                    if not ledger.has(part.name, patient.subject, arm.method, "+".join(pair[0]), pair[1])
-                ]
-                for pair in arm.pairs
-            }
+            missing = {pair: unscored(ledger, part, arm.method, pair) for pair in arm.pairs}
             todo[part.name, arm.method] = {pair: patients for pair, patients in missing.items() if patients}
         tell = Teller(report, sum(len(patients) for wanted in todo.values() for patients in wanted.values()))
         for part, arm in asked:
