@@ -216,11 +216,12 @@ def test_who_is_left_out_can_be_taken_off_the_list_by_the_keyboard(dock, answers
     assert dock.session.mine == ()
 
 
-def test_long_names_neither_widen_the_dock_nor_hide_why_somebody_is_left_out(dock):
+def test_long_names_neither_widen_the_dock_nor_hide_why_somebody_is_left_out(dock, tmp_path):
     name = "a_patient_or_a_folder_with_a_name_that_is_very_long_indeed_" * 2
-    dock.session.root = Path("/data") / name
-    dock.session.mine = dock.session.cohort = (Patient(name, dock.session.root, ("T1w",)),)
-    dock.session.patients_changed.emit()
+    dock.session.root = tmp_path / name
+    dock.session.root.mkdir()
+    dock.session.cohort = (Patient(name, dock.session.root, ("T1w",)),)
+    dock.session.add([dock.session.root])
     dock.tune.show_open(name)
     dock.resize(dock.minimumWidth(), 800)
     dock.show()

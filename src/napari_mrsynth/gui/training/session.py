@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,16 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from platformdirs import user_data_path
 from psygnal import Signal
 
-from napari_mrsynth.errors import InputError, MrsynthError
+from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.figures import Figures
-from napari_mrsynth.gui.training.patients import (
-    Patient,
-    copying,
-    looking,
-    looking_through,
-    refuse_session_of,
-)
+from napari_mrsynth.gui.training.listing import Listing, Scratch
+from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
 from napari_mrsynth.gui.training.process import Ended, Process
 from napari_mrsynth.gui.training.tasks import (
     TRAININGS,
@@ -36,7 +29,6 @@ from napari_mrsynth.gui.training.tasks import (
     unfinished,
 )
 from napari_mrsynth.gui.training.telling import Phase, Said
-from napari_mrsynth.io.naming import told_apart
 from napari_mrsynth.progress import Progress, sentence
 from napari_mrsynth.session import Status
 from napari_mrsynth.session.job import Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
@@ -82,7 +74,6 @@ class TrainingSession:
 
     def __init__(self, process: Process, executor: Executor | None = None, home: Path | None = None) -> None:
         self.mode = Mode.FINE_TUNE
-        self.mine: tuple[Patient, ...] = ()
         self.cohort: tuple[Patient, ...] = ()
         self.root: Path | None = None
         self.said = telling.NOBODY
@@ -96,7 +87,8 @@ class TrainingSession:
         self._running = False
         self._stopping = False
         self._checkpoint: int | None = None
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch = Scratch()
+        self._listing = Listing(self._scratch)
         self._pictures = 0
 
     @property
@@ -138,49 +130,38 @@ class TrainingSession:
 
     # ------------------------------------------------------------------ patients
 
+    @property
+    def mine(self) -> tuple[Patient, ...]:
+        """Who is listed for fine-tuning."""
+        return self._listing.patients
+
     def add(self, folders: Sequence[Path]) -> None:
         """Look at folders of single patients and list them for fine-tuning.
 
         Raises
         ------
         InputError
-            If one is listed already: a patient given twice would judge what was learnt from them.
+            If one cannot stand beside who is listed; see `Listing.refuse_listed`.
         """
-        known = {patient.folder.resolve() for patient in self.mine}
-        again = [folder.name for folder in folders if folder.resolve() in known]
-        if again:
-            raise InputError(f"{', '.join(again)} is listed already.", hint="Give each patient once.")
-        taken = [patient for patient in self.mine if self._copied(patient)]
-        for folder in folders:
-            refuse_session_of(folder, taken)
+        self._listing.refuse_listed(folders)
         given = [(folder.name, folder) for folder in folders]
         self._start("Looking at the patients …", lambda: looking(given), self._list)
 
     def take(self, study: Study) -> None:
-        """List the patient that is open in the Synthesis dock, as a copy in a temporary folder."""
-        if any(patient.id == study.name for patient in self.mine):
-            raise InputError(
-                f"{study.name} is listed already.", hint="Open another patient, or add a folder."
-            )
-        called = re.sub(r"[^\w. -]+", "_", study.name).strip(". ") or "patient"
-        folder = Path(tempfile.mkdtemp(dir=self._scratch)) / called  # nothing of an earlier patient is in it
-        refuse_session_of(folder, self.mine)
+        """List the patient that is open in the Synthesis dock, as a copy in a temporary folder.
+
+        Raises
+        ------
+        InputError
+            If the patient, or another session of the same person, is listed.
+        """
+        folder = self._listing.room_for(study.name)
         self._start(f"Copying {study.name} …", lambda: copying(study, folder), self._list)
-
-    def new_picture(self) -> Path:
-        """Return where the next fine-tuning can draw; it is gone with the session."""
-        self._pictures += 1
-        return self._scratch / "pictures" / f"before-and-after-{self._pictures}.png"
-
-    @property
-    def _scratch(self) -> Path:
-        self._temporary = self._temporary or tempfile.TemporaryDirectory(prefix="mrsynth-patients-")
-        return Path(self._temporary.name)
 
     def remove(self, name: str) -> None:
         """Take a patient off the list for fine-tuning."""
         self._refuse_while_busy("remove a patient")
-        self.mine = tuple(patient for patient in self.mine if patient.id != name)
+        self._listing.remove(name)
         self.patients_changed.emit()
         self._say(self.situation())
 
@@ -193,19 +174,14 @@ class TrainingSession:
 
         self._start(f"Looking through {root.name} …", lambda: looking_through(root), show)
 
-    def _list(self, found: tuple[Patient, ...]) -> None:
-        """List patients; folders that are called alike are told apart, as a fine-tuning's words do."""
-        everyone = (*self.mine, *found)
-        names = told_apart([patient.folder for patient in everyone])
-        self.mine = tuple(
-            patient if self._copied(patient) else replace(patient, id=name)
-            for patient, name in zip(everyone, names, strict=True)
-        )
-        self.patients_changed.emit()
+    def new_picture(self) -> Path:
+        """Return where the next fine-tuning can draw; it is gone with the session."""
+        self._pictures += 1
+        return self._scratch.folder / "pictures" / f"before-and-after-{self._pictures}.png"
 
-    def _copied(self, patient: Patient) -> bool:
-        """Whether a patient is a copy of one that was open, called as that was."""
-        return self._temporary is not None and patient.folder.is_relative_to(self._temporary.name)
+    def _list(self, found: tuple[Patient, ...]) -> None:
+        self._listing.add(found)
+        self.patients_changed.emit()
 
     # ------------------------------------------------------------------ the training
 
@@ -263,9 +239,7 @@ class TrainingSession:
         self._runner.cancel()
         self._process.kill()
         self._running = False
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = None
+        self._scratch.remove()
 
     def tick(self) -> None:
         """Read what the training has written; called every now and then while it runs."""
@@ -360,9 +334,9 @@ class TrainingSession:
             if not why:
                 self.model_made.emit(bundle.name)
 
-        self._runner.start("Putting the model on the list …", partial(self._listing, bundle), ended)
+        self._runner.start("Putting the model on the list …", partial(self._putting, bundle), ended)
 
-    def _listing(self, bundle: Path) -> Generator[Progress, None, None]:
+    def _putting(self, bundle: Path) -> Generator[Progress, None, None]:
         return simply(lambda: _copy(bundle, self._home / "models" / bundle.name))
 
     def _start(self, doing: str, begin: Work[T], done: Callable[[T], None]) -> None:
