@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from napari_mrsynth.cli import Report, _app, follow, main
 from napari_mrsynth.cli._output import pairs, table, to_json
 from napari_mrsynth.errors import ContrastError
 from napari_mrsynth.progress import Progress
+from phantoms import brain_study, patient_folder
 
 COMMANDS = (
     ("study",), ("synthesize",), ("structure",), ("evaluate",), ("demo",), ("doctor",),
@@ -131,6 +133,21 @@ def test_json_is_strict_whatever_the_payload_holds(tmp_path):
         f'{{"path": "{tmp_path}", "none": null, "number": 0.5, "array": [0, 1, 2], "set": ["a"], "3": true}}'
     )
     assert to_json(payload) == expected
+
+
+def test_a_report_survives_a_pipe_of_any_encoding():
+    assert json.loads(to_json({"patient": "Łukasz"}).encode("ascii")) == {"patient": "Łukasz"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_name_that_the_terminal_cannot_write_does_not_end_in_a_fault(arguments, tmp_path):
+    study = brain_study(("T1w", "T2w"), shape=(12, 14, 10), spacing=(12, 12, 12), name="Łukasz")
+    folder = patient_folder(tmp_path / "Łukasz", study)
+    command = [sys.executable, "-m", "napari_mrsynth.cli", "study", *arguments, str(folder)]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert b"ukasz" in done.stdout
 
 
 def test_following_work_returns_its_result_and_tells_each_tenth_once(capsys):

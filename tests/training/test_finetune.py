@@ -139,7 +139,7 @@ def test_slices_that_are_learnt_from_show_nothing_of_those_kept_aside(settings, 
 
     data = DataConfig("", contrasts=("T1w", "T2w"), spacing_mm=6.0, cache=settings.cache)
     patient = prepare(Subject("p", patients[0]), replace(data, spacing_mm=3.0))
-    aside = keep_aside([patient], (), 1, tmp_path)
+    aside = keep_aside([patient], (), 1)
     learnt = np.flatnonzero(aside.learn[0].mask.any(axis=(1, 2)))
     assert learnt.size
     assert aside.planes.size
@@ -158,7 +158,7 @@ def test_slices_that_are_learnt_from_were_interpolated_from_none_of_those_kept_a
     study = brain_study(("T1w", "T2w"), shape=(24, 28, 24), spacing=(6, 6, thick), name="thick")
     folder = patient_folder(tmp_path / "thick", study)
     data = DataConfig("", contrasts=("T1w", "T2w"), spacing_mm=1.5, cache=str(tmp_path / "prepared"))
-    aside = keep_aside([prepare(Subject("p", folder), data)], (), 0, tmp_path)
+    aside = keep_aside([prepare(Subject("p", folder), data)], (), 0)
     learnt = np.flatnonzero(aside.learn[0].mask.any(axis=(1, 2)))
     assert learnt.size
     assert aside.planes.size
@@ -243,6 +243,34 @@ def test_the_same_seed_gives_the_same_model(settings, tmp_path):
     assert a.card.id == b.card.id
     for name, value in a.state().items():
         torch.testing.assert_close(value, b.state()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_two_models_that_learnt_from_the_same_scans_are_two_models(settings, patients, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_mrsynth.training.finetune.user_models", lambda: tmp_path / "models")
+    monkeypatch.setattr("napari_mrsynth.training.child.user_models", lambda: tmp_path / "models")
+    to_users = replace(settings, out=None)
+    masked = shutil.copytree(patients[0], tmp_path / "masked" / patients[0].name)
+    brain = nib.load(next(masked.glob("*T1w*")))
+    smaller = np.asarray(brain.dataobj) > 0
+    smaller[:, :, :8] = False
+    nib.save(nib.Nifti1Image(smaller.astype(np.uint8), brain.affine), masked / "scan_brainmask.nii.gz")
+    added = (Addition("PDw", "T2w"),), (Addition("PDw", "T1w"),)
+    variants = [
+        replace(to_users, patients=(patients[0],)),
+        replace(to_users, patients=(patients[0], patients[1])),
+        replace(to_users, patients=(masked,)),
+        *(replace(to_users, add_outputs=each) for each in added),
+    ]
+    bundles = [finetune(variant).bundle for variant in variants]
+    assert len(set(bundles)) == len(variants)
+    assert all(bundle.is_dir() for bundle in bundles)
+
+
+def test_without_the_packages_that_training_needs_it_is_said_how_to_get_them(settings, monkeypatch):
+    monkeypatch.setattr("napari_mrsynth.training.extras.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="lightning") as told:
+        finetune(settings)
+    assert "napari-mrsynth[train]" in told.value.hint
 
 
 def test_six_patients_or_none_are_refused(parent, patients):

@@ -118,6 +118,19 @@ def test_monai_loads_the_network_and_its_weights(tmp_path: Path) -> None:
         torch.testing.assert_close(made[:, place].cpu(), wanted[contrast], atol=2e-5, rtol=1e-4)
 
 
+def test_a_full_disk_is_said_of_a_monai_bundle_and_nothing_stays(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("monai", reason="monai is not installed")
+    bundle = make_bundle(tmp_path, "residual")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        convert(bundle, "monai", tmp_path / "monai" / "tiny")
+    assert not (tmp_path / "monai" / "tiny").exists()
+
+
 def test_monai_takes_a_model_with_an_output_that_was_added(tmp_path: Path) -> None:
     pytest.importorskip("monai", reason="monai is not installed")
     from monai.bundle import ConfigParser

@@ -119,6 +119,21 @@ def test_a_run_folder_of_another_configuration_is_refused(config):
         train(config, ["optim.lr=0.5"])
 
 
+def test_a_resume_with_other_patients_is_refused_and_leaves_the_run_as_it_was(config, cohort, tmp_path):
+    def stop(progress):
+        if "step 4 " in progress.message:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, report=stop)
+    run = Path(load_config(config).run.folder)
+    others = shutil.copytree(cohort, tmp_path / "others")
+    shutil.rmtree(others / "p0")
+    with pytest.raises(InputError, match="began with other patients or scans: p0"):
+        train(config, [f"data.root={others}"])
+    assert train(run / "config.yaml").steps == 6
+
+
 def test_no_usable_patient_is_refused(config):
     with pytest.raises(InputError, match="No patient can be used"):
         train(config, ["data.contrasts=[T1w, T2w, CT]"])

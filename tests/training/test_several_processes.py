@@ -16,19 +16,15 @@ from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.checkpoints import step_of
 from napari_mrsynth.training.run import train
 
-SCRIPT = "import sys\nfrom napari_mrsynth.cli import main\nsys.exit(main())\n"
-
 
 @pytest.fixture
-def torchrun(tmp_path: Path) -> Callable[..., list[str]]:
+def torchrun() -> Callable[..., list[str]]:
     """Return the command that trains in two processes on this machine."""
-    script = tmp_path / "mrsynth.py"
-    script.write_text(SCRIPT)
 
     def command(config: Path, folder: Path) -> list[str]:
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
         overrides = ["--set", f"run.folder={folder}", "--set", "run.devices=2"]
-        return [*launcher, str(script), "train", str(config), *overrides]
+        return [*launcher, "-m", "napari_mrsynth.cli", "train", str(config), *overrides]
 
     return command
 

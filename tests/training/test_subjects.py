@@ -115,6 +115,9 @@ def test_no_folder_or_no_patient_is_refused(tmp_path, split):
         ("Mueller_ses-2021", "Mueller"),
         ("ses-1", "ses-1"),
         ("patient07", "patient07"),
+        ("sub-01_ses-1/anat", "sub-01"),
+        ("sub-01/ses-1/anat", "sub-01"),
+        ("sub-01/anat", "sub-01/anat"),
     ],
 )
 def test_sessions_are_known_by_their_folders_names(name, person):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from PIL import Image
 from napari_mrsynth.bundles import Card
 from napari_mrsynth.training import samples
 from napari_mrsynth.training.checkpoints import step_of
-from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.material import gather
 from napari_mrsynth.training.run import export, train
-from napari_mrsynth.training.validation import HeldOutCheck, Thinned, few_pairs
+from napari_mrsynth.training.validation import HeldOutCheck, few_pairs, thinned
 
 
 def held_out(folder: Path) -> dict[int, float]:
@@ -35,10 +36,10 @@ def patient(cohort: Path):
 
 def test_a_check_looks_at_every_kth_slice_of_the_brain(patient):
     whole = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    thin = np.flatnonzero(Thinned(patient.subject, patient.folder, every=4).mask.any(axis=(1, 2)))
+    thin = np.flatnonzero(thinned(patient, 4).mask.any(axis=(1, 2)))
     assert set(thin) < set(whole)
     assert set(np.diff(thin)) == {4}
-    assert np.array_equal(Thinned(patient.subject, patient.folder, every=1).mask, patient.mask)
+    assert np.array_equal(thinned(patient, 1).mask, patient.mask)
 
 
 def test_a_check_makes_every_output_from_all_others_and_from_one():
@@ -128,6 +129,25 @@ def test_a_training_that_no_longer_improves_stops_and_stays_stopped(written: Cal
     assert list(held_out(result.folder)) == [2, 4, 6]  # never better than the first
     assert (result.steps, result.exported) == (6, 2)
     assert train(config).steps == 6
+
+
+def test_a_check_that_measured_nothing_does_not_use_up_the_patience(patient, written, tmp_path):
+    class Empty(HeldOutCheck):
+        def errors(self, network):
+            return {}
+
+    config = load_config(written(validation={"every": 1, "patience": 1, "images": False}))
+    trainer = SimpleNamespace(
+        global_step=1,
+        max_steps=9,
+        is_global_zero=True,
+        should_stop=False,
+        loggers=[],
+        strategy=SimpleNamespace(broadcast=lambda value: value),
+    )
+    check = Empty([patient], config, tmp_path)
+    check.after_step(trainer, torch.nn.Identity())
+    assert not trainer.should_stop
 
 
 def test_a_watched_training_that_was_interrupted_ends_with_the_same_figures(

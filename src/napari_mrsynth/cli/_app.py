@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
 import typer
@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Without the program's name; by default those the process was started with.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with suppress(AttributeError):  # of a stream that somebody put in its place
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # names beyond a pipe's encoding
     as_json = "--json" in given
     with warnings.catch_warnings(), only_the_report_on_stdout() if as_json else nullcontext():
         if not sys.warnoptions:

@@ -128,8 +128,8 @@ def told(text: str) -> bool:
 
 
 def to_json(payload: Mapping[str, Any]) -> str:
-    """Return `payload` as one JSON object on one line."""
-    return json.dumps(_plain(payload), allow_nan=False, ensure_ascii=False)
+    """Return `payload` as one JSON object on one line, in ASCII: a pipe may have any encoding."""
+    return json.dumps(_plain(payload), allow_nan=False)
 
 
 @contextmanager

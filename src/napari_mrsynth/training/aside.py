@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.preprocess.likeness import KnownScans
-from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.prepared import Part, Prepared
 
 BLOCK, EVERY = 8, 4
 """With one patient, of every four blocks of eight slices the last one is kept aside.
@@ -59,9 +56,7 @@ class Aside:
         return f"the patient {self.judge.subject}"
 
 
-def keep_aside(
-    patients: Sequence[Prepared], learnt: Sequence[Mapping[str, Any]], neighbours: int, scratch: Path
-) -> Aside:
+def keep_aside(patients: Sequence[Prepared], learnt: Sequence[Mapping[str, Any]], neighbours: int) -> Aside:
     """Keep the last patient aside whom the parent model has not learnt from, or slices of the only one.
 
     Parameters
@@ -72,8 +67,6 @@ def keep_aside(
         Whom the parent model learnt from, as its card says.
     neighbours : int
         Slices that the network sees on each side.
-    scratch : Path
-        A folder for the slices that are learnt from.
 
     Raises
     ------
@@ -82,7 +75,7 @@ def keep_aside(
     """
     _refuse_shared(patients)
     if len(patients) == 1:
-        return _by_slices(patients[0], neighbours, scratch)
+        return _by_slices(patients[0], neighbours)
     unseen = [patient for patient in patients if not was_seen(patient, learnt)]
     judge = (unseen or list(patients))[-1]
     brain = np.flatnonzero(judge.mask.any(axis=(1, 2)))
@@ -114,32 +107,20 @@ def _refuse_shared(patients: Sequence[Prepared]) -> None:
                 )
 
 
-def _by_slices(patient: Prepared, neighbours: int, scratch: Path) -> Aside:
+def _by_slices(patient: Prepared, neighbours: int) -> Aside:
     brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
     # All that is seen with a slice on either side, and what was interpolated from the same acquired ones:
     # two planes share one up to twice its thickness apart.
     gap = 2 * neighbours + math.ceil(2 * patient.meta["slices_mm"] / patient.meta["spacing_mm"])
     block = max(1, min(max(BLOCK, gap), len(brain) // (2 * EVERY)))
     kept = brain[np.arange(len(brain)) // block % EVERY == EVERY - 1]
-    near = np.unique(kept[:, None] + np.arange(-gap, gap + 1))
-    mask = np.array(patient.mask)
-    mask[near[(near >= 0) & (near < len(mask))]] = False
-    if not kept.size or not mask.any():
+    learnt = np.setdiff1d(brain, kept[:, None] + np.arange(-gap, gap + 1))
+    if not kept.size or not learnt.size:
         raise InputError(
             f"{patient.subject} has {len(brain)} slices with brain: too few to keep some aside.",
             hint="Give more than one patient.",
         )
-    return Aside((_with_mask(patient, mask, scratch),), patient, _spread(kept), by_slices=True)
-
-
-def _with_mask(patient: Prepared, mask: NDArray[np.bool_], scratch: Path) -> Prepared:
-    """Keep the patient again with a smaller brain mask: what lies outside it is never drawn."""
-    folder = scratch / "learnt-slices"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(patient.folder / "volumes.npy", folder / "volumes.npy")
-    np.save(folder / "mask.npy", mask)
-    (folder / "meta.json").write_text(json.dumps(patient.meta), encoding="utf-8")
-    return Prepared(patient.subject, folder, patient.patient)
+    return Aside((Part.of(patient, learnt),), patient, _spread(kept), by_slices=True)
 
 
 def _spread(planes: NDArray[np.intp]) -> NDArray[np.intp]:

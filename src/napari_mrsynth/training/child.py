@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_mrsynth import __version__
 from napari_mrsynth.bundles import Card, save_bundle
 from napari_mrsynth.training.adapt import Pace
 from napari_mrsynth.training.aside import Aside
 from napari_mrsynth.training.export import stored_state
-from napari_mrsynth.training.transfer import Transfer
+from napari_mrsynth.training.transfer import Addition, Transfer
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Child:
     pace : Pace
     aside : Aside
         Who was learnt from, and what was kept aside.
+    additions : tuple of Addition
+        What the network reads or makes beside the parent's.
     errors : mapping of str to (float, float)
         ``T1w+T2w>FLAIR`` -> normalised mean squared error on what was kept aside, before and after.
     unlearnt : tuple of str
@@ -38,6 +42,7 @@ class Child:
     transfer: Transfer
     pace: Pace
     aside: Aside
+    additions: tuple[Addition, ...]
     errors: Mapping[str, tuple[float, float]]
     unlearnt: tuple[str, ...] = ()
 
@@ -61,10 +66,8 @@ class Child:
         added = (*self.transfer.added_inputs, *self.transfer.added_outputs)
         learnt = f"{', '.join(added)} added" if added else f"{parts} fine-tuned"
         records = [patient.nameless() for patient in self.aside.learn]
-        made_of = (self.parent.weights_sha256, learnt, records, self.pace)
-        digest = hashlib.sha256(repr(made_of).encode()).hexdigest()
-        bundle_id = bundle_id or f"{self.parent.id}-{digest[:8]}"
         state, dtype = stored_state(self.transfer.network)
+        bundle_id = bundle_id or f"{self.parent.id}-{self._digest(learnt)}"
         count = f"{len(records)} patient{'s' if len(records) > 1 else ''}"
         card = replace(
             self.parent,
@@ -97,6 +100,15 @@ class Child:
             f"{names} took no part in the fine-tuning, for not every patient had it: how well it is made now "
             f"was not measured. {self.parent.id} still makes it as before."
         )
+
+    def _digest(self, learnt: str) -> str:
+        """Return eight digits that no other fine-tuning of the parent has, be it of the same scans."""
+        seen = [
+            (patient.nameless(), hashlib.sha256(np.packbits(patient.mask).tobytes()).hexdigest())
+            for patient in (*self.aside.learn, self.aside.judge)
+        ]
+        made_of = (self.parent.weights_sha256, learnt, self.additions, seen, self.pace)
+        return hashlib.sha256(repr(made_of).encode()).hexdigest()[:8]
 
     def _training(self, learnt: str, records: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
         return {

@@ -21,6 +21,7 @@ from napari_mrsynth.training.aside import keep_aside, was_seen
 from napari_mrsynth.training.before_after import BeforeAfter
 from napari_mrsynth.training.child import Child, user_models
 from napari_mrsynth.training.export import stored_state
+from napari_mrsynth.training.extras import require
 from napari_mrsynth.training.given import given_patients
 from napari_mrsynth.training.heldout import pairs
 from napari_mrsynth.training.transfer import Addition, Transfer, grown, tuned
@@ -46,7 +47,7 @@ class FineTune:
     out : Path, optional
         Where the new bundle goes; by default the user's models, where it is found by its id.
     id : str
-        Of the new bundle; by default made from the parent's and the patients.
+        Of the new bundle; by default made from the parent's and what was learnt.
     cache : str
         Where prepared patients are kept; empty for the user's cache folder.
     picture : Path, optional
@@ -149,6 +150,7 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
     OutputError
         If the new bundle cannot be written, or its place is taken.
     """
+    require("train")
     watch = Stopwatch()
 
     def tell(fraction: float, message: str) -> None:
@@ -186,7 +188,7 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         )
     learnt_from = settings.bundle.card.training.get("subjects", ())
     with tempfile.TemporaryDirectory(prefix="mrsynth-finetune-") as scratch:
-        aside = keep_aside(patients, learnt_from, network.neighbours, Path(scratch))
+        aside = keep_aside(patients, learnt_from, network.neighbours)
         tell(0.1, f"measuring the model on {aside.judge.subject}")
         before = errors(network, aside.judge, requests, aside.planes)
         shown = BeforeAfter.of(aside, requests) if settings.picture is not None else None
@@ -209,7 +211,8 @@ def finetune(settings: FineTune, report: ProgressCallback | None = None) -> Fine
         figures = {name: (error, _named(after)[name]) for name, error in _named(before).items()}
         new = replace(transfer, network=learnt)
         unlearnt = [] if new.added_outputs else [c for c in network.outputs if c not in patients[0].contrasts]
-        child = Child(settings.bundle.card, new, settings.pace, aside, figures, tuple(unlearnt))
+        additions = (*settings.add_inputs, *settings.add_outputs)
+        child = Child(settings.bundle.card, new, settings.pace, aside, additions, figures, tuple(unlearnt))
         folder = child.save(settings.out, settings.id, settings.parts)
         notes += [child.caution] if child.caution else []
     if shown is not None and settings.picture is not None:

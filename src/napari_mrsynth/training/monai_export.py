@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from importlib.metadata import version
@@ -60,7 +61,9 @@ def write_monai(bundle: Bundle, folder: Path) -> Path:
     with new_folder(folder) as fresh:
         for name in ("configs", "models", "docs"):
             (fresh / name).mkdir()
-        torch.save(network.state_dict(), fresh / "models" / "model.pt")
+        buffer = io.BytesIO()  # torch says of a full disk what nobody understands; Python says it plainly
+        torch.save(network.state_dict(), buffer)
+        (fresh / "models" / "model.pt").write_bytes(buffer.getvalue())
         shutil.copytree(bundle.folder, fresh / "models" / "mrsynth")
         _json(fresh / "configs" / "metadata.json", _metadata(bundle, network))
         _json(fresh / "configs" / "inference.json", _inference(bundle, type(network), params))

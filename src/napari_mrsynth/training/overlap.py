@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_mrsynth.errors import InputError
 from napari_mrsynth.systems.segmenter.overlap import dice, label_value_dice
 from napari_mrsynth.systems.segmenter.predictor import SegmenterPredictor
+from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.prepared import Prepared
 from napari_mrsynth.training.validation import HeldOutCheck
 
@@ -60,6 +62,14 @@ class OverlapCheck(HeldOutCheck):
     """Watches a segmenter: its error is one minus the mean Dice. It draws no pictures."""
 
     figure = "dice_error"
+
+    def __init__(self, patients: Sequence[Prepared], config: TrainConfig, folder: Path) -> None:
+        super().__init__(patients, config, folder)
+        if all(patient.lesions is None for patient in self.patients):
+            raise InputError(
+                "No patient that is held out has a lesion label: there is nothing to watch the training by.",
+                hint="Hold out one who has, or set validation.every=0.",
+            )
 
     def errors(self, network: nn.Module) -> dict[str, float]:
         """Return one minus the mean Dice over the patients of each class."""

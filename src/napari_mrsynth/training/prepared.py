@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +128,25 @@ class Prepared:
         """Return :meth:`record` with an id made of the scans' hashes: a folder's name may be a person's."""
         record = self.record()
         return {**record, "id": f"own-{record['sha256'][:8]}"}
+
+
+@dataclass(frozen=True)
+class Part(Prepared):
+    """A prepared patient of whom only the brain in some slices counts: those beside them are still read."""
+
+    planes: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, patient: Prepared, planes: Iterable[int]) -> Part:
+        """Return a patient of whom only these axial slices count."""
+        return cls(patient.subject, patient.folder, patient.patient, tuple(int(plane) for plane in planes))
+
+    @cached_property
+    def mask(self) -> NDArray[np.bool_]:
+        """Brain in the chosen slices, (S, A, R) bool."""
+        mask = np.array(Prepared(self.subject, self.folder).mask)
+        mask[np.setdiff1d(np.arange(len(mask)), self.planes)] = False
+        return mask
 
 
 def prepare_all(

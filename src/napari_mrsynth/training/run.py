@@ -132,6 +132,7 @@ def _train(
     if why and report is not None:
         report(Progress(0.0, why))
     folder.remember(material.records())
+    folder.keep(config)
     folder.describe(config)
 
     import lightning

@@ -85,7 +85,7 @@ class RunFolder:
             yield
 
     def claim(self, config: TrainConfig) -> None:
-        """Write the configuration, or check that it is the one the run was begun with.
+        """Check that the configuration is the one the run was begun with, where one was.
 
         A run that never came to a checkpoint has learnt nothing: any other may take its place.
 
@@ -94,7 +94,6 @@ class RunFolder:
         ConfigError
             If a run with other settings lives there; settings in `FREE` may differ.
         """
-        written = _plain(config)
         path = self.path / "config.yaml"
         if not self.last.is_file():
             pictures = (self.path / "samples").glob("step-*.png")
@@ -104,15 +103,18 @@ class RunFolder:
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
         elif path.is_file():
-            changed = sorted(_differences(_plain(load_config(path)), written))
+            changed = sorted(_differences(_plain(load_config(path)), _plain(config)))
             changed = [key for key in changed if not key.startswith(FREE)]
             if changed:
                 raise ConfigError(
                     f"The run folder {self.path} belongs to a run with another {', '.join(changed)}.",
                     hint="Choose another run.folder, or resume with the configuration that is in the folder.",
                 )
-        with replacing(path) as temporary:
-            text = yaml.safe_dump(written, sort_keys=False, allow_unicode=True)
+
+    def keep(self, config: TrainConfig) -> None:
+        """Write the configuration, once nothing that the run began with speaks against it."""
+        with replacing(self.path / "config.yaml") as temporary:
+            text = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)
             Path(temporary).write_text(text, encoding="utf-8")
 
     def remember(self, records: Mapping[str, Any]) -> None:

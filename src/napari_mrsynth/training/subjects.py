@@ -46,11 +46,13 @@ class Subject:
         """The patient, the same for all sessions of one."""
         if self.patient:
             return self.patient
-        parts = self.id.split("/")
+        own = self.id.removesuffix("/anat")
+        parts = own.split("/")
         sessions = [i for i, part in enumerate(parts) if part.startswith("ses-")]
         if sessions and sessions[0]:
             return "/".join(parts[: sessions[0]])
-        return _SESSION.sub("", self.id)
+        person = _SESSION.sub("", own)
+        return person if person != own else self.id
 
 
 def person_of(folder: Path) -> str:

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # noqa: N812  (Lightning's own convention)
 import numpy as np
 from lightning.pytorch.callbacks import Callback
-from numpy.typing import NDArray
 from torch import nn
 
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.curve import Curve
 from napari_mrsynth.training.heldout import needs_all, pairs
 from napari_mrsynth.training.measure import Pair, nmse_table
-from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.prepared import Part, Prepared
 from napari_mrsynth.training.samples import draw_sample, picture_in
 
 
-@dataclass(frozen=True)
-class Thinned(Prepared):
-    """A prepared patient of whom only every `every`-th slice counts; those beside it are still read."""
-
-    every: int = 1
-
-    @cached_property
-    def mask(self) -> NDArray[np.bool_]:
-        """Brain in the chosen slices, (S, A, R) bool."""
-        mask = np.array(Prepared(self.subject, self.folder).mask)
-        brain = np.flatnonzero(mask.any(axis=(1, 2)))
-        chosen = brain[len(brain) // 2 % self.every :: self.every]
-        mask[np.setdiff1d(np.arange(len(mask)), chosen)] = False
-        return mask
+def thinned(patient: Prepared, every: int) -> Part:
+    """Return a patient of whom only every `every`-th slice with brain counts."""
+    brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
+    return Part.of(patient, brain[len(brain) // 2 % every :: every])
 
 
 def few_pairs(inputs: Sequence[str], outputs: Sequence[str], *, needs_all: bool = False) -> list[Pair]:
@@ -79,7 +67,7 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
     def __init__(self, patients: Sequence[Prepared], config: TrainConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
         every = config.validation.slices
-        self.patients = [Thinned(p.subject, p.folder, p.patient, every) for p in patients]
+        self.patients = [thinned(patient, every) for patient in patients]
         self.best, self.since = float("inf"), 0
         self._curve: Curve | None = None
 
@@ -119,16 +107,16 @@ class HeldOutCheck(Callback):  # type: ignore[misc]
         if error < self.best:
             self.best, self.since = error, 0
             trainer.save_checkpoint(self.folder / "checkpoints" / "best.ckpt")
-        else:
+        elif math.isfinite(error):  # else nothing was measured, which is no reason to end
             self.since += 1
         trainer.should_stop = trainer.should_stop or self.exhausted
 
     def _measure(self, trainer: L.Trainer, network: nn.Module, step: int) -> float:
-        """Return the mean error over patients and pairs; NaN in helping processes."""
+        """Return the mean error over patients and pairs; NaN without one, and in helping processes."""
         if not trainer.is_global_zero:
             return float("nan")
         means = self.errors(network)
-        error = float(np.mean(list(means.values())))
+        error = float(np.mean(list(means.values()))) if means else math.nan
         if self._curve is not None:
             self._curve.add(step, {self.figure: error, **means})
         for logger in trainer.loggers[1:]:

@@ -101,6 +101,26 @@ def test_an_interrupted_process_puts_its_things_in_order_or_is_ended_by_force(
     assert ended == [left]
 
 
+SCRATCHING = """
+import json, sys, tempfile
+kept = tempfile.mkdtemp()
+print(json.dumps({"fraction": 0.5, "message": kept}), file=sys.stderr, flush=True)
+sys.stdin.read()
+"""
+"""One that has put something into a temporary folder, and is ended before it can take it away."""
+
+
+def test_what_a_process_kept_for_a_while_goes_with_it_however_it_ends(qtbot, monkeypatch):
+    monkeypatch.setattr(processes, "PROGRAM", ("-c", SCRATCHING))
+    process, told = QtProcess(), []
+    process.start((), told.append, lambda _: None)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENT_MS)
+    kept = Path(told[0].message)
+    assert kept.is_dir()
+    process.kill()
+    assert not kept.exists()
+
+
 class Lines(TextIOBase):
     """Standard error of which each line is told at once."""
 

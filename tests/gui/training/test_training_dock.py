@@ -17,16 +17,17 @@ from napari_mrsynth.errors import InputError
 from napari_mrsynth.gui.training.configurations import shipped
 from napari_mrsynth.gui.training.dock import TrainingDock
 from napari_mrsynth.gui.training.patient_list import PatientList
-from napari_mrsynth.gui.training.patients import Patient
+from napari_mrsynth.gui.training.patients import DataFolder, Patient
 from napari_mrsynth.gui.training.process import Ended
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.telling import Phase, fine_tuned, trained
 from napari_mrsynth.gui.training.train_panel import AS_CONFIGURED
-from napari_mrsynth.imaging import BrainMask
+from napari_mrsynth.imaging import BrainMask, Rigid
 from napari_mrsynth.io import read_patient
+from napari_mrsynth.preprocess.study import build_study
 from napari_mrsynth.progress import Progress
 from napari_mrsynth.training.config import TrainConfig, load_config
-from phantoms import brain_study, patient_folder
+from phantoms import affine_of, brain_study, patient_folder, phantom, rotation
 
 REPORT = {
     "bundle": "/models/mine",
@@ -218,10 +219,11 @@ def test_who_is_left_out_can_be_taken_off_the_list_by_the_keyboard(dock, answers
 
 def test_long_names_neither_widen_the_dock_nor_hide_why_somebody_is_left_out(dock, tmp_path):
     name = "a_patient_or_a_folder_with_a_name_that_is_very_long_indeed_" * 2
-    dock.session.root = tmp_path / name
-    dock.session.root.mkdir()
-    dock.session.cohort = (Patient(name, dock.session.root, ("T1w",)),)
-    dock.session.add([dock.session.root])
+    root = tmp_path / name
+    root.mkdir()
+    dock.session.data = DataFolder(root)
+    dock.session.cohort = (Patient(name, root, ("T1w",)),)
+    dock.session.add([root])
     dock.tune.show_open(name)
     dock.resize(dock.minimumWidth(), 800)
     dock.show()
@@ -243,6 +245,35 @@ def test_a_tick_outlives_a_configuration_for_which_the_patient_is_left_out(dock,
         dock.train.contrasts.setText(contrasts)
         dock.train.contrasts.editingFinished.emit()
         assert dock.train.patients.ticked == held
+
+
+def test_the_patients_listed_are_those_of_the_configurations_own_table_and_split(
+    dock, answers, process, cohort, tmp_path
+):
+    root = shutil.copytree(cohort, tmp_path / "data")
+    (root / "subjects.tsv").write_text("subject\tsplit\na\ttrain\nb\ttest\n")
+    (root / "mine.tsv").write_text("subject\tsplit\na\tdev\nb\tdev\nc\tdev\n")
+    dock.modes.setCurrentIndex(1)
+    answers.chosen = root
+    dock.train.contrasts.setText("T1w, T2w")
+    dock.train.folder.click()
+    assert [patient.id for patient in dock.session.cohort] == ["a"]
+    mine = {"table": "mine.tsv", "split": "dev", "held_out": ["b"]}
+    open_own(dock, answers, root, tmp_path / "own.yaml", data=mine)
+    assert [patient.id for patient in dock.session.cohort] == ["a", "b", "c"]
+    assert dock.train.patients.ticked == ("b",)
+    dock.controls.start.click()
+    assert 'data.held_out=["b"]' in process.started[0]
+
+
+def test_whom_a_table_no_longer_lists_is_not_shown(dock, answers, cohort, tmp_path):
+    dock.modes.setCurrentIndex(1)
+    answers.chosen = cohort
+    dock.train.folder.click()
+    open_own(dock, answers, cohort, tmp_path / "own.yaml", data={"table": "none.tsv"})
+    assert "There is no table" in dock.controls.message.text()
+    assert dock.session.cohort == ()
+    assert not dock.controls.start.isEnabled()
 
 
 def test_patients_with_contrasts_of_the_users_own_can_be_trained_on(dock, answers, cohort, tmp_path):
@@ -939,6 +970,25 @@ def test_the_open_patient_is_taken_with_its_names_and_forgotten_at_the_end(dock,
     assert set(patient.contrasts) == {"T1w", "FLAIR"}
     dock.session.close()
     assert not patient.folder.exists()
+
+
+def test_the_open_patient_is_taken_as_it_was_scanned_and_lies_as_it_was_aligned(dock):
+    thin, thick = affine_of((40, 48, 40), (3, 3, 3)), affine_of((40, 48, 8), (3, 3, 15))
+    turned = np.eye(4)
+    turned[:3, :3], turned[:3, 3] = rotation((0, 0, 5)), (4, -3, 2)
+    scans = [
+        phantom((40, 48, 40), thin, "T1w"),
+        *(phantom((40, 48, 8), thick, contrast) for contrast in ("T2w", "FLAIR")),
+    ]
+    study = build_study(scans, name="mixed")
+    members = {**study.members, "T1w": replace(study.members["T1w"], motion=Rigid(turned, "aligned"))}
+    dock.session.take(replace(study, members=members))
+    taken = {volume.contrast: volume for volume in read_patient(dock.session.mine[0].folder).volumes}
+    assert study.grid.spacing[2] == 15
+    for scan in scans:
+        assert np.array_equal(taken[scan.contrast].array, scan.array)
+    np.testing.assert_allclose(turned @ taken["T1w"].grid.affine.matrix, thin.matrix, atol=1e-4)
+    assert taken["FLAIR"].grid.same_as(scans[2].grid)
 
 
 @pytest.mark.parametrize("name", ["p1_T1_post", "p1_FLAIR", "swan_01", "Nora_GRE"])

@@ -62,6 +62,11 @@ def test_a_training_is_watched_by_its_overlap(written):
     assert (result.folder / "checkpoints" / "best.ckpt").is_file()
 
 
+def test_a_training_cannot_be_watched_on_patients_whom_nobody_has_labelled(written):
+    with pytest.raises(InputError, match="No patient that is held out has a lesion label"):
+        train(written(), ["data.held_out=[p3]"])
+
+
 def test_an_interrupted_training_ends_with_the_same_weights(written, tmp_path):
     runs = whole_and_in_parts(written(drop=0.5), tmp_path, 5)
     require_same(*(Bundle.open(run.bundle).state() for run in runs))

@@ -155,7 +155,9 @@ def _trained(
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning")
-    RunFolder(folder).claim(config)
+    run = RunFolder(folder)
+    run.claim(config)
+    run.keep(config)
     lightning.seed_everything(config.seed, verbose=False)  # every arm starts from the same weights
     torch.use_deterministic_algorithms(True, warn_only=True)
     system = training_system(config, [1.0] * len(config.data.contrasts))

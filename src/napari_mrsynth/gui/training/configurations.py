@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_mrsynth.errors import MrsynthError
+from napari_mrsynth.gui.training.patients import DataFolder
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.shipped import shipped_configurations
 
@@ -36,6 +37,10 @@ class Configuration:
         """Whether its network reads and makes just the contrasts of the data, so that these can be chosen."""
         network, names = self.settings.network, list(self.settings.data.contrasts)
         return list(network.get("inputs", ())) == names and list(network.get("outputs", ())) == names
+
+    def data_in(self, root: Path) -> DataFolder:
+        """Return a data folder as a training with this configuration reads it."""
+        return DataFolder(root, self.settings.data.table, self.settings.data.split)
 
     def only(self, root: Path) -> str:
         """Return the pattern of the patients it wants of a data folder; empty on other data than its own."""

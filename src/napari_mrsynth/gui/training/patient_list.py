@@ -88,6 +88,11 @@ class PatientList(QTreeWidget):
         items = (self.topLevelItem(row) for row in range(self.topLevelItemCount()))
         return tuple(i.text(_NAME) for i in items if i is not None and _is_ticked(i))
 
+    @property
+    def held(self) -> frozenset[str]:
+        """Ids of everybody who is or was ticked, left out now or not."""
+        return frozenset(self._held)
+
     def hold_out(self, ids: Iterable[str]) -> None:
         """Tick these and nobody else when patients are shown next."""
         self._held = set(ids)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_mrsynth.errors import InputError, MrsynthError
-from napari_mrsynth.imaging import LabelVolume
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Member, Volume
 from napari_mrsynth.imaging.contrasts import own_names
 from napari_mrsynth.io import read_patient, write_volume
 from napari_mrsynth.io.naming import called, stem_of
 from napari_mrsynth.progress import Progress
+from napari_mrsynth.training.config import DataConfig
+from napari_mrsynth.training.subjects import find_subjects, person_of
 
 if TYPE_CHECKING:
     from napari_mrsynth.imaging.study import Study
@@ -91,19 +93,32 @@ def looking(folders: Sequence[tuple[str, Path]]) -> Generator[Progress, None, tu
     return tuple(found)
 
 
-def looking_through(root: Path, split: str = "train") -> Generator[Progress, None, tuple[Patient, ...]]:
-    """Read what every patient of a data folder has.
+@dataclass(frozen=True)
+class DataFolder:
+    """A folder that holds a folder per patient, as a configuration reads it.
+
+    Attributes
+    ----------
+    root : Path
+    table, split : str
+        As ``data.table`` and ``data.split`` of the configuration.
+    """
+
+    root: Path
+    table: str = DataConfig.table
+    split: str = DataConfig.split
+
+
+def looking_through(data: DataFolder) -> Generator[Progress, None, tuple[Patient, ...]]:
+    """Read what every patient of a data folder has whom a training with that table and split would find.
 
     Raises
     ------
     InputError
         If the folder or its table cannot be used.
     """
-    from napari_mrsynth.training.config import DataConfig
-    from napari_mrsynth.training.subjects import find_subjects
-
-    yield Progress(0.0, f"Looking through {root}")
-    subjects = find_subjects(DataConfig(root=str(root), split=split))
+    yield Progress(0.0, f"Looking through {data.root}")
+    subjects = find_subjects(DataConfig(root=str(data.root), table=data.table, split=data.split))
     return (yield from looking([(subject.id, subject.folder) for subject in subjects]))
 
 
@@ -126,16 +141,22 @@ def refuse_session_of(folder: Path, listed: Sequence[Patient]) -> None:
 
 def _whose(folder: Path) -> str:
     """Return the name of the person whose session a folder is; empty where it does not say so."""
-    from napari_mrsynth.training.subjects import person_of
-
     return Path(person_of(folder)).name
+
+
+def _aligned(member: Member) -> Volume:
+    """Return a scan as acquired, in the space of its study's reference."""
+    native = member.native
+    affine = Affine(np.linalg.inv(member.motion.matrix) @ native.grid.affine.matrix)
+    return replace(native, grid=Grid(native.grid.shape, affine))
 
 
 def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patient, ...]]:
     """Write an open study's acquired scans, named and aligned as they are there, as a patient's folder.
 
-    A file is called after its contrast alone: the study's name may hold words that name another. A brain mask
-    that was given goes with them.
+    Voxels are as they were scanned: what aligned a scan goes into its affine. A file is called after its
+    contrast alone: the study's name may hold words that name another. A brain mask that was given goes with
+    them.
 
     Raises
     ------
@@ -146,7 +167,7 @@ def copying(study: Study, folder: Path) -> Generator[Progress, None, tuple[Patie
     for count, contrast in enumerate(acquired):
         yield Progress(count / len(acquired), f"Copying {contrast}")
         called = re.sub(r"[/\\]", "_", contrast)
-        write_volume(folder / f"{called}.nii.gz", study.volume(contrast))
+        write_volume(folder / f"{called}.nii.gz", _aligned(study.members[contrast]))
     if study.mask is not None and study.mask.is_given:
         brain = LabelVolume(study.mask.array.astype(np.uint8), study.grid, "brain mask")
         write_volume(folder / "brainmask.nii.gz", brain)

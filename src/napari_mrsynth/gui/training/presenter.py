@@ -18,7 +18,7 @@ from napari_mrsynth.gui.executor import QtExecutor
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.configurations import Configuration, shipped
 from napari_mrsynth.gui.training.names import require_name, what_is_there
-from napari_mrsynth.gui.training.patients import FEWEST, Patient
+from napari_mrsynth.gui.training.patients import FEWEST, DataFolder, Patient
 from napari_mrsynth.gui.training.process import QtProcess
 from napari_mrsynth.gui.training.session import Mode, TrainingSession
 from napari_mrsynth.gui.training.tasks import (
@@ -165,7 +165,7 @@ class TrainingPresenter:
     def _choose_data(self) -> None:
         folder = self.questions.folder("A folder that holds a folder per patient")
         if folder is not None:
-            self.session.look_through(folder)
+            self.session.look_through(self._read_in(folder))
 
     def _open_configuration(self) -> None:
         path = self.questions.configuration()
@@ -177,6 +177,9 @@ class TrainingPresenter:
         self._configuration = index
         self._show_configurations()
         self._choose_start()
+        data = self.session.data
+        if data is not None and data != self._read_in(data.root):
+            self.session.look_through(self._read_in(data.root))
 
     def _choose_start(self) -> None:
         """Take over the contrasts of the model that is started from; its network knows no others."""
@@ -232,20 +235,20 @@ class TrainingPresenter:
         )
 
     def _training(self) -> Task:
-        panel, chosen, root = self._dock.train, self._configurations[self._configuration], self.session.root
+        panel, chosen, data = self._dock.train, self._configurations[self._configuration], self.session.data
         name = panel.name.text().strip()
-        if root is None or not name:
+        if data is None or not name:
             raise InputError("A data folder and a name are needed.", hint="Choose and type them above.")
         require_name(name)
         parent = self._started_from()
         asked = parent is not None or panel.wanted != tuple(chosen.settings.data.contrasts)
         return TrainTask(
             config=chosen.path,
-            root=root,
+            root=data.root,
             folder=self._run_folder(name),
             id=name,
             steps=panel.steps.value(),
-            only=chosen.only(root),
+            only=chosen.only(data.root),
             held_out=panel.patients.ticked,
             check_every=panel.check.value(),
             checkpoint_every=panel.checkpoint.value(),
@@ -280,9 +283,13 @@ class TrainingPresenter:
         """Return the patients of the data folder that the configuration is for."""
         session = self.session
         only = ""
-        if session.root is not None and self._current is not None:
-            only = self._current.only(session.root)
+        if session.data is not None and self._current is not None:
+            only = self._current.only(session.data.root)
         return tuple(p for p in session.cohort if not only or fnmatchcase(p.id, only))
+
+    def _read_in(self, root: Path) -> DataFolder:
+        """Return a data folder as the configuration that is chosen reads it."""
+        return DataFolder(root) if self._current is None else self._current.data_in(root)
 
     def _contrasts(self) -> tuple[str, ...]:
         chosen = self._dock.tune.model.currentData()
@@ -309,7 +316,7 @@ class TrainingPresenter:
     def _show_patients(self) -> None:
         dock, session = self._dock, self.session
         dock.tune.show_patients(session.mine, self._contrasts())
-        dock.train.show_patients(session.root, self._cohort())
+        dock.train.show_patients(session.data, self._cohort())
         self._show_where()
         self._show_said(session.said)
 

@@ -6,18 +6,22 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
-from qtpy.QtCore import QObject, QProcess, QTimer
+from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer
 
 from napari_mrsynth.progress import Progress
 
-PROGRAM = ("-P", "-c", "import sys; from napari_mrsynth.cli import main; sys.exit(main())")
-"""What Python runs: the command line, whether or not ``mrsynth`` is on the path."""
+PROGRAM = ("-P", "-m", "napari_mrsynth.cli")
+"""What Python runs: the command line, whether or not ``mrsynth`` is on the path.
+
+A module, which Lightning can start again for every further device.
+"""
 
 PATIENCE_MS = 15_000
 """After an interrupt, how long a process may take to put its things in order."""
@@ -62,11 +66,15 @@ class Process(Protocol):
 
 
 class QtProcess:
-    """Runs ``mrsynth`` with this Python, watched by Qt's event loop."""
+    """Runs ``mrsynth`` with this Python, watched by Qt's event loop.
+
+    What it puts into temporary files goes with it, however it ends.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         self._parent = parent
         self._process: QProcess | None = None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._half = b""
         self._lines: deque[str] = deque(maxlen=LAST_LINES)
         self._told: Callable[[Progress], None] = lambda _: None
@@ -77,6 +85,11 @@ class QtProcess:
     ) -> None:
         """Start ``mrsynth`` with `arguments`; nothing may be running."""
         process = QProcess(self._parent)
+        self._temporary = tempfile.TemporaryDirectory(prefix="mrsynth-", ignore_cleanup_errors=True)
+        environment = QProcessEnvironment.systemEnvironment()
+        for name in ("TMPDIR", "TEMP", "TMP"):
+            environment.insert(name, self._temporary.name)
+        process.setProcessEnvironment(environment)
         self._process, self._half, self._told, self._ended = process, b"", told, ended
         self._lines.clear()
         process.readyReadStandardError.connect(self._read)
@@ -105,6 +118,7 @@ class QtProcess:
         process.kill()
         process.waitForFinished(2000)
         process.deleteLater()
+        self._clean()
 
     def _lose_patience(self, process: QProcess) -> None:
         if self._process is not None and process is self._process:
@@ -141,7 +155,13 @@ class QtProcess:
         process, self._process = self._process, None
         if process is not None:
             process.deleteLater()
+        self._clean()
         self._ended(Ended(ended.exit_code, ended.crashed, ended.report, tuple(self._lines)))
+
+    def _clean(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = None
 
 
 def _progress(line: str) -> Progress | None:

@@ -18,7 +18,7 @@ from napari_mrsynth.errors import MrsynthError
 from napari_mrsynth.gui.training import telling
 from napari_mrsynth.gui.training.figures import Figures
 from napari_mrsynth.gui.training.listing import Listing, Scratch
-from napari_mrsynth.gui.training.patients import Patient, copying, looking, looking_through
+from napari_mrsynth.gui.training.patients import DataFolder, Patient, copying, looking, looking_through
 from napari_mrsynth.gui.training.process import Ended, Process
 from napari_mrsynth.gui.training.tasks import (
     TRAININGS,
@@ -75,7 +75,7 @@ class TrainingSession:
     def __init__(self, process: Process, executor: Executor | None = None, home: Path | None = None) -> None:
         self.mode = Mode.FINE_TUNE
         self.cohort: tuple[Patient, ...] = ()
-        self.root: Path | None = None
+        self.data: DataFolder | None = None
         self.said = telling.NOBODY
         self._refusal: Said | None = None
         self._ends: dict[Mode, tuple[Said, Task | None]] = {}
@@ -165,14 +165,18 @@ class TrainingSession:
         self.patients_changed.emit()
         self._say(self.situation())
 
-    def look_through(self, root: Path) -> None:
+    def look_through(self, data: DataFolder) -> None:
         """Look through a data folder for a training."""
 
         def show(found: tuple[Patient, ...]) -> None:
-            self.root, self.cohort = root, found
+            self.data, self.cohort = data, found
             self.patients_changed.emit()
 
-        self._start(f"Looking through {root.name} …", lambda: looking_through(root), show)
+        self._refuse_while_busy("look at other patients")
+        if self.data is not None and self.data.root == data.root:  # who was found is found no longer
+            self.cohort = ()
+            self.patients_changed.emit()
+        self._start(f"Looking through {data.root.name} …", lambda: looking_through(data), show)
 
     def new_picture(self) -> Path:
         """Return where the next fine-tuning can draw; it is gone with the session."""

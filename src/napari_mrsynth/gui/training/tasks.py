@@ -147,6 +147,8 @@ class TrainTask:
             override({}, line)
         fields = [key for key in self._values if key == "card.id" or not key.startswith("card.")]
         refuse_fixed(self.further, dict.fromkeys((*fields, *PACE), "the fields above decide it"))
+        listed = "the list of patients is the configuration's"
+        refuse_fixed(self.further, dict.fromkeys(("data.table", "data.split"), listed))
 
     @property
     def arguments(self) -> tuple[str, ...]:

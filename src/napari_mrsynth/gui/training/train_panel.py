@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_mrsynth.gui.training.configurations import Configuration
 from napari_mrsynth.gui.training.options import Options
 from napari_mrsynth.gui.training.patient_list import PatientList, shortened
-from napari_mrsynth.gui.training.patients import Patient
+from napari_mrsynth.gui.training.patients import DataFolder, Patient
 from napari_mrsynth.gui.training.unfinished_runs import UnfinishedRuns
 from napari_mrsynth.gui.widgets.pieces import heading, muted, narrow_combo
 
@@ -44,7 +44,7 @@ class TrainPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._root: Path | None = None
+        self._data: DataFolder | None = None
         self._held_out: tuple[str, ...] = ()
         self._shown: frozenset[str] = frozenset()
         self.unfinished = UnfinishedRuns()
@@ -149,11 +149,13 @@ class TrainPanel(QWidget):
         wanted = AS_CONFIGURED if anew and configured else before
         self.start.setCurrentIndex(max(self.start.findData(wanted), 0))
 
-    def show_patients(self, root: Path | None, patients: Sequence[Patient]) -> None:
+    def show_patients(self, data: DataFolder | None, patients: Sequence[Patient]) -> None:
         """Show who is in the data folder, and who is left out and why."""
-        if root != self._root:
-            self._root = root
-            self.patients.hold_out(self._held_out)
+        root = None if data is None else data.root
+        if data != self._data:
+            same = self._data is not None and self._data.root == root  # whom the user held out of it stays so
+            self.patients.hold_out({*(self.patients.held if same else ()), *self._held_out})
+            self._data = data
         self._shown = frozenset(patient.id for patient in patients)
         self.folder.setText(
             "Choose a data folder…" if root is None else f"Data folder: {shortened(root.name)}…"
