@@ -86,13 +86,17 @@ def page(
         "lesion. Lesion: an expert's label, the patient's own or another patient's on the same grid; what "
         "lies outside the brain is left out. Nothing is drawn again, nothing is filtered.",
         "- *Dice*: what the segmenter finds in all made contrasts together, against the painted label, over "
-        "the voxels of the whole volume. On the patient's real scans the same segmenter is asked too.",
+        "the voxels of the whole volume. On the patient's real scans the same segmenter is asked too. A "
+        "class that is found where nobody drew it counts as 0; one that is neither drawn nor found is left "
+        "out, and a mean over fewer than all says of how many it is.",
         "- *published measure*: class numbers, slice by slice, for comparing with the published figures only "
         f"(Qu et al. 2020: {PUBLISHED_DICE} unfiltered at best, other data).",
         "- *structure*: F1 of the map made again of a made contrast and the given map, pixel by pixel, "
         "lesion left out.",
         "- *apart*: in-plane shift in voxels that brings the edges of two contrasts together best, of those "
-        f"up to {REACH_VOX}, on every {EVERY}th slice; mean, and the greatest of all slices.",
+        f"up to {REACH_VOX} along each axis, on every {EVERY}th slice; mean, and the greatest of all "
+        f"slices. Where that is near {REACH_VOX} or above, the slice has too few common edges for a shift to "
+        "be found.",
         "",
         "## Is the painted lesion found?",
         "",
@@ -167,8 +171,8 @@ def _dice_table(scores: Sequence[Score]) -> list[str]:
     ]
     for kind in (MADE, REAL):
         here = [score for score in scores if score.kind == kind]
-        means = [_told(_mean([score.dice[name] for score in here]), 3) for name in names]
-        rows.append(["**mean**", "", kind, *means, _told(_mean([score.published for score in here]), 3)])
+        means = [_told_mean([score.dice[name] for score in here]) for name in names]
+        rows.append(["**mean**", "", kind, *means, _told_mean([score.published for score in here])])
     return _table(("anatomy", "lesion of", "scans", *names, "published measure"), rows)
 
 
@@ -202,6 +206,12 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _told(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _told_mean(values: Sequence[float | None]) -> str:
+    """Write a mean, and of how many values it is where some are missing."""
+    known = sum(value is not None for value in values)
+    return _told(_mean(values), 3) + (f" (of {known})" if 0 < known < len(values) else "")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -125,7 +125,9 @@ def _heading(kind: str, table: Table) -> str:
     count = len(table.patients)
     if kind == "test":
         return f"Test patient{'s' if count > 1 else ''} ({', '.join(table.patients)})"
-    return f"Cross-validation over {count} patients"
+    labelled = len(table.patients_with("lesion"))
+    some = f", {labelled} of them with lesion labels" if 0 < labelled < count else ""
+    return f"Cross-validation over {count} patients{some}"
 
 
 def _by_method(table: Table, figure: str, region: str) -> list[str]:

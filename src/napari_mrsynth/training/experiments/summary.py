@@ -36,6 +36,12 @@ class Table:
     def __bool__(self) -> bool:
         return bool(self._cells)
 
+    def patients_with(self, region: str) -> tuple[str, ...]:
+        """Return the patients of whom a region was scored."""
+        return tuple(
+            sorted({r.patient for key, rows in self._cells.items() for r in rows if key[3] == region})
+        )
+
     def spread(self, method: str, inputs: str, target: str, figure: str, region: str = "brain") -> Spread:
         """Return a figure's mean and spread over the patients that have the region."""
         rows = self._cells.get((method, inputs, target, region), [])
@@ -107,7 +113,7 @@ def bars_of(table: Table) -> list[Bar]:
     fused = _fusion(table)
     bars.append(
         Bar(
-            "All inputs: error no higher than with any single one",
+            "All inputs: error over the brain no higher than with any single one",
             all(whole <= single for whole, single in fused.values()),
             "; ".join(
                 f"{target} {whole:.4f} against {single:.4f}" for target, (whole, single) in fused.items()

@@ -15,6 +15,7 @@ from napari_mrsynth.training.experiments.plan import (
     people_of,
     refuse_several_devices,
 )
+from napari_mrsynth.training.precision import FULL
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import refuse_fixed
 from napari_mrsynth.training.subjects import Subject, find_subjects
@@ -36,8 +37,9 @@ COMMON = (
     "patients.",
     "Networks: `{config}`, {likeness}; {steps} steps of {batch} axial crops of {crop} voxels (the paper: "
     "up to 100 epochs of whole slices, early stopping on a validation set). Every network of this table "
-    "that is trained from the start learns for as many steps.",
+    "that is trained from the start learns for as many steps{precision}.",
 )
+PRECISION = ", in bfloat16, or in float32 on a processor without instructions for that"
 FOLDED = "Each patient is judged by what learnt from the other folds ({folds} folds; the paper: 5)."
 
 
@@ -162,6 +164,7 @@ class Joyce:
             "steps": config.optim.steps,
             "batch": config.optim.batch,
             "crop": f"{config.optim.crop}x{config.optim.crop}",
+            "precision": "" if config.optim.precision == FULL else PRECISION,
         }
         return (*(text.format(**words) for text in (*COMMON, *([FOLDED] if folded else []))), *own)
 

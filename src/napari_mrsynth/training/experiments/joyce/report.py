@@ -106,7 +106,8 @@ def page(
             inputs, target = "+".join(line.pair[0]), line.pair[1]
             sd = tables[line.part].between_parts(line.method, inputs, target, "nmse")
             cells.append("–" if math.isnan(sd) else f"{sd:.4f}")
-        cells.append(str(found[0].count))
+        whole, labelled = found[0].count, found[1].count
+        cells.append(f"{whole} ({labelled} with lesions)" if 0 < labelled < whole else str(whole))
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"![Published errors beside ours]({figure})"]
     if experiment.skipped:
