@@ -120,3 +120,10 @@ def test_a_volume_whose_last_line_was_cut_short_is_made_again(tmp_path):
     assert again.rows == first[:-1]
     again.add([first[-1], lesion])
     assert Ledger(tmp_path, {}).rows == [*first, lesion]
+
+
+def test_of_some_patients_alone_a_region_was_scored():
+    lesions = [replace(row, region="lesion") for row in rows_of(patient="q")]
+    table = Table([*rows_of(patient="p"), *rows_of(patient="q"), *lesions])
+    assert table.patients_with("brain") == ("p", "q")
+    assert table.patients_with("lesion") == ("q",)
