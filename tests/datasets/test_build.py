@@ -17,11 +17,12 @@ import pytest
 
 from lesion_cohort import write_cohort
 from napari_mrsynth.bundles import BundleStore
-from napari_mrsynth.datasets import running
+from napari_mrsynth.datasets import running, sources
 from napari_mrsynth.datasets.build import Order, build
 from napari_mrsynth.datasets.folder import DatasetFolder
 from napari_mrsynth.datasets.recipe import seeds_of
 from napari_mrsynth.datasets.record import DICE, LESION, MAP, Record, Refusal, summary
+from napari_mrsynth.datasets.sample import Workshop
 from napari_mrsynth.errors import (
     BundleError,
     ConfigError,
@@ -259,6 +260,29 @@ def test_anatomy_of_patients_is_whole_without_their_lesions_and_never_of_the_tes
     assert np.allclose(scan.affine, real.affine)
     label = np.asarray(nib.load(tmp_path / "set" / made[0]["files"]["label"]).dataobj)
     assert np.count_nonzero(label.any(axis=(0, 1))) > 1
+
+
+@pytest.mark.parametrize("gone", ["patients", "maps"])
+def test_what_is_there_no_longer_ends_the_build_and_is_no_refusal(
+    store, library, tmp_path, monkeypatch, gone
+):
+    cohort = write_cohort(tmp_path / "cohort", patients=2)
+    maps = shutil.copytree(library, tmp_path / "maps")
+    asked = order(tmp_path / "set", maps, count=2, anatomy="patients", data=cohort)
+    lost = cohort if gone == "patients" else maps
+    attempt = Workshop.attempt
+
+    def losing(self, index, number):
+        if index == 1:
+            lost.rename(tmp_path / "elsewhere")
+            self.library._read.cache_clear()
+        return attempt(self, index, number)
+
+    monkeypatch.setattr(Workshop, "attempt", losing)
+    monkeypatch.setattr(sources, "KEPT", 0)
+    with pytest.raises(InputError, match=r"any more|no longer"):
+        build(asked, store)
+    assert [record.accepted for record in DatasetFolder(tmp_path / "set").records()] == [True]
 
 
 def test_without_a_folder_of_maps_the_lesions_are_those_of_the_chosen_patients(store, library, tmp_path):

@@ -31,6 +31,7 @@ from napari_mrsynth.errors import ConfigError, FormatError, InputError
 from napari_mrsynth.preprocess.likeness import likeness_of
 from napari_mrsynth.training.labelled import LabelledCrops
 from napari_mrsynth.training.run import train
+from napari_mrsynth.training.subjects import Subject
 
 NETWORK = {"name": "segmenter", "inputs": ["T1w", "FLAIR"], "classes": [1, 2, 4], "widths": [8, 8]}
 
@@ -167,10 +168,32 @@ def test_a_patient_is_known_again_under_another_name_and_saved_anew():
 
     def knows_of(array):
         shown = {"sha256": "new", "volumes": {"T1w": "new"}, "likeness": {"T1w": likeness_of(array)}}
-        return knows(SimpleNamespace(subject="b/anon", record=lambda: shown))
+        return knows(SimpleNamespace(subject="b/anon", person="b/anon", record=lambda: shown))
 
     assert knows_of(one * 40 + 1)
     assert not knows_of(other)
+
+
+@pytest.mark.parametrize(
+    ("subject", "known"),
+    [
+        ("sub-07", True),
+        ("sub-08/ses-1", True),
+        ("sub-08/ses-2", True),  # another visit of somebody who is known
+        ("sub-09_ses-2", True),
+        ("pat9", True),
+        ("tumour/BraTS20_001", True),
+        ("sub-10", False),
+        ("sub-10/ses-1", False),
+        ("sub-0", False),
+    ],
+)
+def test_a_patient_is_known_by_a_lesion_maps_name_and_by_any_session(subject, known):
+    maps = ["sub-07_label-lesion_mask", "sub-08/ses-1/anat/sub-08_ses-1_mask", "pat9/seg", "BraTS20_001_seg"]
+    knows = Knows([{"id": "sub-09_ses-1"}], maps)
+    person = Subject(subject, Path()).person
+    record = {"sha256": "new", "volumes": {}, "likeness": {}}
+    assert knows(SimpleNamespace(subject=subject, person=person, record=lambda: record)) == known
 
 
 def test_those_who_had_no_part_are_judged_on(data, tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from bad.models import tiny_model
 from lesion_models import CONTRASTS, lesion_models
 from napari_mrsynth.bundles import Bundle, save_bundle
 from napari_mrsynth.cli import main
-from napari_mrsynth.errors import InputError
+from napari_mrsynth.errors import BundleError, InputError
 from napari_mrsynth.evaluation.card import (
     BASELINE,
     HINDSIGHT,
@@ -112,6 +112,41 @@ def test_scans_that_do_not_lie_on_each_other_can_be_aligned_first(bundle, patien
         figures.append(task["hindsight"])
     assert figures[1] < 0.9 * figures[0]
     assert "first aligned" in (tmp_path / "out" / f"evaluation-{bundle.card.id}.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("what", "why"), [("no brain", "No brain mask"), ("dark brain", "cannot be normalised")]
+)
+def test_a_patient_of_whom_nothing_can_be_made_is_left_out_and_the_others_measured(
+    bundle, patients, tmp_path, capsys, what, why
+):
+    for path in sorted((patients / "p2").glob("*.nii.gz")):
+        image = nib.load(path)
+        array = np.asarray(image.dataobj).copy()
+        brain = array > 0
+        if what == "no brain":
+            array[3:], array[:, 3:], array[:, :, 3:] = 0, 0, 0
+            array[:3, :3, :3] = np.arange(1, 28).reshape(3, 3, 3)
+        else:
+            array[:] = np.where(brain, -array, 9)
+            mask = nib.Nifti1Image(brain.astype(np.uint8), image.affine)
+            nib.save(mask, path.parent / "p2_brainmask.nii.gz")
+        nib.save(nib.Nifti1Image(array, image.affine), path)
+    code, found = card_of(bundle, patients, tmp_path, capsys)
+    assert code == 0, found
+    assert found["patients"] == ["p1"]
+    reasons = {each["patient"]: each["reason"] for each in found["skipped"]}
+    assert set(reasons) == {"p2", "p3"}
+    assert why in reasons["p2"]
+
+
+def test_a_model_that_cannot_run_is_not_put_down_to_the_patients(bundle, patients, monkeypatch):
+    def damaged(*request):
+        raise BundleError("The weights are damaged.")
+
+    monkeypatch.setattr(measure, "_predictions", damaged)
+    with pytest.raises(BundleError, match="weights are damaged"):
+        ended(measure.measuring(Engine(), bundle, patients_below(patients), root=patients))
 
 
 def test_a_patients_own_folder_is_called_by_its_name(bundle, patients, tmp_path, capsys):
@@ -216,6 +251,23 @@ def test_a_lesion_generators_translation_and_its_painted_lesions_are_measured(tm
         np.mean([each["dice"]["lesion"] for each in found["painted"] if each["kind"] == "made"]), abs=1e-4
     )
     assert "not among the training subjects" in card.results["how lesions were measured"]
+
+
+def test_a_segmenter_that_learnt_from_a_patient_does_not_judge_lesions_there(
+    patients, tmp_path, capsys, monkeypatch
+):
+    store = lesion_models(tmp_path / "models", "scans", "segmenter", spacing_mm=10.0)
+    [flair] = [v for v in read_patient(patients / "p2").volumes if v.contrast == "FLAIR"]
+    subjects = [{"id": "someone", "sha256": "0", "volumes": {"FLAIR": flair.fingerprint}}]
+    judge = store.get("segmenter-tumour")
+    save_bundle(judge.folder, replace(judge.card, training={"subjects": subjects}), judge.state())
+    store.refresh()
+    monkeypatch.setattr("napari_mrsynth.bundles.BundleStore", lambda: store)
+    arguments = ["evaluate", "--card", str(store.get("scans-tumour").folder), str(patients)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "painted lesions were not measured: segmenter-tumour was trained on p2" in told
+    assert not list((tmp_path / "out").glob("painted*"))
 
 
 def test_lesions_painted_on_training_patients_are_not_called_unseen_on_the_card(bundle):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -13,7 +14,7 @@ from napari_mrsynth.cli import main
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.evaluation.folders import pair_folders
 from napari_mrsynth.io import write_volume
-from phantoms import affine_of, brain_study, patient_folder, phantom, save
+from phantoms import affine_of, brain_study, lesion_labels, patient_folder, phantom, save
 
 SHAPE, SPACING = (24, 28, 20), (7.0, 7.0, 7.0)
 
@@ -147,3 +148,62 @@ def test_of_many_patients_one_without_any_lesion_is_scored_over_the_brain(folder
     found = json.loads(capsys.readouterr().out)
     assert [each["patient"] for each in found["patients"]] == ["Case_07", "Case_12"]
     assert found["patients"][0]["regions"]["lesion"] is None
+
+
+def labels_folder(folder, *names):
+    """A folder of label maps, all of the same voxels."""
+    labels = lesion_labels(SHAPE, affine_of(SHAPE, SPACING))
+    for name in names:
+        save(labels, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("option", "none", "several"),
+    [("mask", "no mask in ", "2 maps could be its mask: "), ("lesions", "no lesions in ", "its lesions: ")],
+)
+def test_a_patient_without_the_labels_that_were_asked_for_is_left_out(
+    folders, tmp_path, option, none, several
+):
+    given = labels_folder(tmp_path / "given", "Case_07.nii.gz")
+    pairs, skipped = pair_folders(*folders, **{option: given})
+    assert [(p.patient, getattr(p, option).name) for p in pairs] == [("Case_07", "Case_07.nii.gz")]
+    assert [(path.name, reason) for path, reason in skipped] == [
+        ("sub-Case12_desc-synthetic_FLAIR.nii.gz", f"{none}{given}")
+    ]
+    labels_folder(given, "Case_12.nii.gz", "a/Case_12_seg.nii.gz")
+    pairs, skipped = pair_folders(*folders, **{option: given})
+    assert [p.patient for p in pairs] == ["Case_07"]
+    [(_, reason)] = skipped
+    assert several in reason
+    assert reason.endswith(": Case_12.nii.gz, a/Case_12_seg.nii.gz")
+
+
+def test_where_nobody_has_the_labels_that_were_asked_for_they_are_what_is_missed(folders, tmp_path):
+    masks, lesions = (labels_folder(tmp_path / name, "other.nii.gz") for name in ("masks", "maps"))
+    with pytest.raises(
+        InputError, match=r"labels that were asked for; .*: no lesions in .*maps, no mask in .*masks"
+    ):
+        pair_folders(*folders, mask=masks, lesions=lesions)
+
+
+def test_several_label_maps_beside_the_truth_are_listed_and_none_is_used(folders):
+    pred, truth = folders
+    labels = truth / "Case_07" / "Case_07_seg.nii.gz"
+    other = Path(shutil.copy(labels, labels.with_name("Case_07_lesion.nii.gz")))
+    shutil.copy(truth / "Case_07" / "Case_07_T1w.nii.gz", pred / "Case_07_T1w.nii.gz")  # lists nothing twice
+    pairs, skipped = pair_folders(pred, truth)
+    assert [(p.patient, p.lesions) for p in pairs] == [("Case_07", None)] * 2 + [("Case_12", None)]
+    assert dict(skipped).keys() == {labels, other}
+    assert len(skipped) == 2
+    for _, reason in skipped:
+        assert reason == "one of 2 maps that could be the lesions of Case_07: none of them is used"
+
+
+def test_the_command_lists_a_patient_without_the_labels_that_were_asked_for(folders, tmp_path, capsys):
+    given = labels_folder(tmp_path / "given", "Case_07.nii.gz")
+    arguments = ["--pred", folders[0], "--truth", folders[1], "--lesions", given, "--bootstrap", 0]
+    assert main(["evaluate", *map(str, arguments)]) == 0
+    assert (
+        f"Left out: sub-Case12_desc-synthetic_FLAIR.nii.gz: no lesions in {given}" in capsys.readouterr().out
+    )

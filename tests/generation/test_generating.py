@@ -227,6 +227,8 @@ def test_a_model_of_one_disease_is_not_taken_for_another_with_the_same_numbers(t
     assert generator_bundle(store, label_set("ms")).card.id == "scans-ms"
     with pytest.raises(BundleError, match="stroke"):
         generator_bundle(store, label_set("stroke"))
+    with pytest.raises(BundleError, match="'scans-ms' is of another disease"):
+        generator_bundle(store, label_set("stroke"), "scans-ms")
 
 
 def test_cancelling_leaves_the_maker_usable(maker, anatomy, painted):

@@ -318,3 +318,26 @@ def test_the_source_map_is_a_label_layer_that_names_the_scans(adapter):
     adapter.show_result(study, replace(result_of(study, "FLAIR"), source_map=labels))
     layer = adapter.viewer.layers["source map (synthetic)"]
     assert list(layer.features["scan"]) == ["", "T1w", "T2w"]
+
+
+def test_a_source_map_goes_when_its_contrast_is_made_without_one_and_stays_for_another(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    labels = LabelVolume(np.ones(study.grid.shape, np.uint8), study.grid, "m", labels={1: "T1w"})
+    adapter.show_result(study, replace(result_of(study, "FLAIR"), source_map=labels))
+    adapter.show_result(study, result_of(study, "T1ce"))
+    assert "source map (synthetic)" in names(adapter)
+    adapter.show_result(study, result_of(study, "FLAIR"))
+    assert not any("source map" in name for name in names(adapter))
+
+
+def test_an_earlier_source_map_is_kept_aside_with_the_result_it_belongs_to(adapter):
+    study = brain_study(("T1w", "T2w"))
+    adapter.show_study(study)
+    labels = LabelVolume(np.ones(study.grid.shape, np.uint8), study.grid, "m", labels={1: "T1w"})
+    adapter.show_result(study, replace(result_of(study, "FLAIR"), source_map=labels))
+    adapter.show_result(study, result_of(study, "FLAIR"), keep_earlier=True)
+    earlier = adapter.viewer.layers["source map (synthetic), earlier"]
+    assert not earlier.visible
+    adapter.show_study(brain_study(("FLAIR",)), patient=1)
+    assert names(adapter) == {"FLAIR"}

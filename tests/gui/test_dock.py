@@ -283,6 +283,22 @@ def test_unsaved_results_are_not_dropped_without_asking(dock, answers):
     assert dock.session.study is None
 
 
+def test_a_result_of_an_earlier_run_is_not_dropped_without_asking_either(make, answers, tmp_path):
+    dock = make(("T1w", "T2w"))
+    dock.load.folder_asked.emit()
+    for made in ("FLAIR", "T1ce"):
+        for contrast in ("FLAIR", "T1ce"):
+            dock.make.ticked.emit(contrast, contrast == made)
+        dock.run.run.click()
+    answers.chosen = tmp_path
+    dock.run.save.click()
+    assert len(list(tmp_path.glob("*desc-synthetic*.nii.gz"))) == 2
+    asked = len(answers.asked)
+    dock.close_patient.click()
+    assert len(answers.asked) == asked
+    assert dock.session.study is None
+
+
 def test_removing_the_last_scan_asks_about_unsaved_results_too(make, answers):
     dock = make(("T1w", "T2w"))
     dock.load.folder_asked.emit()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-from napari_mrsynth.gui.layer_data import KEY, image_of, layer_tuple, limits
+from napari_mrsynth.errors import FormatError
+from napari_mrsynth.gui.layer_data import KEY, checked, image_of, layer_tuple, limits, placed_by_user
 from napari_mrsynth.imaging import Source, Volume
 from phantoms import ALL_CODES, affine_of, lesion_labels, phantom
 
@@ -89,3 +90,26 @@ def test_display_limits_ignore_outliers_and_show_zero_as_black():
 def test_display_limits_of_a_flat_image_are_ordered(value):
     low, high = limits(np.full((4, 4, 4), value, np.float32))["contrast_limits"]
     assert low < high
+
+
+def test_voxels_that_need_no_mending_are_not_copied():
+    volume = on_axes("LPS")
+    assert checked(volume) is volume
+    placed = placed_by_user(volume.array, volume.grid, "T1w")
+    assert placed.array is volume.array
+
+
+def test_voxels_placed_by_the_user_become_those_of_a_scan():
+    volume = on_axes("LPS")
+    array = volume.array.astype(np.float64)
+    array[0, 0, 0] = np.inf
+    placed = placed_by_user(array, volume.grid, "T1w")
+    assert placed.array.dtype == np.float32
+    assert placed.array[0, 0, 0] == 0
+    assert placed.notes[-1] == "1 voxel with NaN or infinity set to 0"
+
+
+def test_complex_voxels_are_refused_as_those_of_a_file_are():
+    volume = on_axes("LPS")
+    with pytest.raises(FormatError, match="complex"):
+        placed_by_user(volume.array.astype(np.complex64), volume.grid, "T1w")

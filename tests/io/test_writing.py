@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.imaging import Source
@@ -24,6 +26,24 @@ PROVENANCE = {"bundle": "anysubset-4c", "used": ["T1w", "T2w"], "seconds": 1.5}
 def synthetic(provenance=PROVENANCE, **changes):
     made = phantom(contrast="FLAIR", **changes)
     return replace(made, source=Source(format="synthetic", synthetic=provenance))
+
+
+def acquired_file(path):
+    """Write an acquired scan in the format its name says."""
+    scan = phantom(contrast="FLAIR")
+    if path.suffix == ".nrrd":
+        sitk.WriteImage(sitk.GetImageFromArray(scan.array.T), str(path))
+    elif path.suffix == ".mgz":
+        nib.save(nib.MGHImage(scan.array.astype(np.float32), scan.grid.affine.matrix), path)
+    else:
+        save(scan, path)
+
+
+def forget_file(sidecar):
+    """Make a sidecar one of an earlier version, which did not name its image."""
+    content = json.loads(sidecar.read_text())
+    assert content.pop("File")
+    sidecar.write_text(json.dumps(content))
 
 
 def test_a_synthetic_scan_is_marked_in_header_and_sidecar(tmp_path):
@@ -149,6 +169,70 @@ def test_an_acquired_scan_written_over_a_synthetic_one_is_not_taken_for_it(tmp_p
     write_volume(tmp_path / "FLAIR.nii.gz", phantom(contrast="FLAIR"))
     assert not read_image(tmp_path / "FLAIR.nii.gz").is_synthetic
     assert not (tmp_path / "FLAIR.json").exists()
+
+
+@pytest.mark.parametrize("acquired", ["FLAIR.nii.gz", "FLAIR.mgz", "FLAIR.nrrd"])
+def test_a_synthetic_scan_never_shares_the_json_file_of_an_acquired_one(tmp_path, acquired):
+    acquired_file(tmp_path / acquired)
+    with pytest.raises(OutputError, match=rf"{acquired}.* is an acquired scan.*JSON") as caught:
+        write_volume(tmp_path / "FLAIR.nii", synthetic())
+    assert caught.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == [acquired]
+
+
+@pytest.mark.parametrize("acquired", ["FLAIR.nii", "FLAIR.mgz", "FLAIR.nrrd"])
+def test_an_acquired_scan_beside_a_synthetic_one_of_its_name_stays_acquired(tmp_path, acquired):
+    write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    acquired_file(tmp_path / acquired)
+    assert not read_image(tmp_path / acquired).is_synthetic
+    assert read_image(tmp_path / "FLAIR.nii.gz").source.synthetic == PROVENANCE
+    with pytest.raises(OutputError):
+        write_volume(
+            tmp_path / acquired if acquired.endswith(".nii") else tmp_path / "FLAIR.nii", synthetic()
+        )
+
+
+@pytest.mark.parametrize("version", ["this", "earlier"])
+def test_an_acquired_scan_leaves_the_json_file_of_its_synthetic_namesake(tmp_path, version):
+    made = write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    if version == "earlier":
+        forget_file(tmp_path / "FLAIR.json")
+    for _ in range(2):
+        write_volume(tmp_path / "FLAIR.nii", phantom(contrast="FLAIR"))
+        assert read_image(made).source.synthetic == PROVENANCE
+        assert not read_image(tmp_path / "FLAIR.nii").is_synthetic
+
+
+def test_an_acquired_scan_leaves_the_json_file_of_an_unpacked_synthetic_scan(tmp_path):
+    made = write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    (tmp_path / "FLAIR.nii").write_bytes(gzip.decompress(made.read_bytes()))
+    made.unlink()
+    assert read_image(tmp_path / "FLAIR.nii").source.synthetic == PROVENANCE
+    write_volume(made, phantom(contrast="FLAIR"))
+    assert not read_image(made).is_synthetic
+    assert read_image(tmp_path / "FLAIR.nii").source.synthetic == PROVENANCE
+
+
+def test_a_json_file_of_an_earlier_version_names_no_image_and_still_counts(tmp_path):
+    path = write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    forget_file(tmp_path / "FLAIR.json")
+    assert read_image(path).source.synthetic == PROVENANCE
+    write_volume(path, synthetic({"bundle": "newer"}))
+    assert read_image(path).source.synthetic == {"bundle": "newer"}
+
+
+def test_a_renamed_synthetic_scan_keeps_its_provenance(tmp_path):
+    write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    for ending in (".nii.gz", ".json"):
+        (tmp_path / f"FLAIR{ending}").rename(tmp_path / f"other{ending}")
+    assert read_image(tmp_path / "other.nii.gz").source.synthetic == PROVENANCE
+
+
+def test_the_provenance_of_a_synthetic_namesake_is_not_replaced(tmp_path):
+    made = write_volume(tmp_path / "FLAIR.nii.gz", synthetic())
+    with pytest.raises(OutputError, match=r"FLAIR\.json"):
+        write_volume(tmp_path / "FLAIR.nii", synthetic({"bundle": "newer"}))
+    assert read_image(made).source.synthetic == PROVENANCE
 
 
 def test_a_label_map_with_provenance_is_marked_too(tmp_path):

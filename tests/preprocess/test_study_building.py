@@ -277,6 +277,40 @@ def test_scans_come_and_go() -> None:
         studies.without(studies.without(fewer, "T2w"), "FLAIR")
 
 
+def test_a_scan_that_shows_the_brain_ends_the_lack_of_a_mask_when_it_is_added() -> None:
+    blank = phantom(contrast="FLAIR").with_array(np.full((36, 44, 32), 5.0, np.float32))
+    study = studies.build_study([blank], name="p")
+    assert study.mask is None
+    assert any("No brain mask" in note for note in study.notes)
+    again = studies.with_volume(study, blank.as_contrast("DWI"))
+    assert again.mask is None
+    assert sum("No brain mask" in note for note in again.notes) == 1
+    more = studies.with_volume(again, phantom(contrast="T2w"))
+    assert more.mask is not None
+    np.testing.assert_array_equal(more.mask.array, phantom().array > 0)
+    assert more.steps[-1]["step"] == "mask"
+    assert not any("No brain mask" in note for note in more.notes)
+
+
+def test_the_brain_is_found_in_another_scan_where_the_preferred_one_does_not_show_it() -> None:
+    stripped = phantom(contrast="T1w")
+    air = np.abs(np.random.default_rng(0).normal(0, 4, stripped.grid.shape)) + 0.1
+    noisy = stripped.with_array(np.where(stripped.array > 0, stripped.array, air).astype(np.float32))
+    blank = phantom(contrast="FLAIR").with_array(np.full((36, 44, 32), 5.0, np.float32))
+    study = studies.with_volume(studies.build_study([blank], name="p"), noisy)
+    assert study.mask is not None
+    assert study.mask.how == "computed from T1w"
+
+
+def test_a_mask_that_is_given_ends_the_note_that_there_is_none() -> None:
+    blank = phantom(contrast="FLAIR").with_array(np.full((36, 44, 32), 5.0, np.float32))
+    study = studies.build_study([blank], name="p")
+    labels = LabelVolume((phantom().array > 0).astype(np.uint8), blank.grid)
+    with_scan = studies.with_volume(study, phantom(contrast="T2w"))
+    given = studies.with_mask(studies.with_reference(with_scan, "T2w"), labels)
+    assert not any("No brain mask" in note for note in given.notes)
+
+
 def test_axis_orders_alone_are_copied_not_interpolated() -> None:
     other = phantom((36, 44, 32), affine_of((36, 44, 32), codes="LPS"), "T2w")
     study = studies.build_study([phantom(), other], name="p")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_mrsynth.errors import ContrastError, FormatError, MrsynthError, OutputError
-from napari_mrsynth.imaging import LabelVolume
+from napari_mrsynth.imaging import LabelVolume, Source
 from napari_mrsynth.session import Fit, Need, State, SynthesisSession
 from phantoms import brain_study, phantom
 from session.fakes import NO_GPU, FakeEngine, FakeStore, HandExecutor, card, parts
@@ -333,6 +333,94 @@ def test_the_source_map_is_saved_with_what_was_made_when_it_was_made(tmp_path: P
         session.save(tmp_path)
 
 
+def made(session: SynthesisSession, *wanted: str, source_map: bool = False) -> None:
+    """Let a session make these contrasts alone."""
+    for row in session.make_rows:
+        session.want(row.contrast, row.contrast in wanted)
+    session.map_sources(source_map)
+    session.synthesise()
+
+
+def test_what_an_earlier_synthesis_made_stays_unsaved_until_it_is_saved_with_the_later(tmp_path: Path):
+    session = opened(("T1w", "T2w"))
+    made(session, "FLAIR")
+    first = session.result.outputs["FLAIR"]
+    made(session, "T1ce")
+    assert session.unsaved_in_words == "FLAIR and T1ce"
+    assert set(session.targets(tmp_path)) == {"FLAIR", "T1ce"}
+    session.save(tmp_path)
+    assert not session.unsaved
+    assert session.unsaved_in_words == ""
+    saved = nib.load(tmp_path / "sub-phantom_desc-synthetic_FLAIR.nii.gz")
+    np.testing.assert_allclose(np.sort(saved.get_fdata(), None), np.sort(first.array, None), rtol=1e-6)
+    assert (tmp_path / "sub-phantom_ce-gd_desc-synthetic_T1w.nii.gz").is_file()
+    assert set(session.targets(tmp_path)) == {"T1ce"}
+    session.open(["another"])
+    assert not session.unsaved
+
+
+def test_a_source_map_is_saved_as_long_as_a_contrast_of_its_synthesis_is_here(tmp_path: Path):
+    session = opened(("T1w", "T2w"))
+    made(session, "FLAIR", source_map=True)
+    made(session, "T1ce")
+    assert set(session.targets(tmp_path)) == {"FLAIR", "T1ce", "sourcemap"}
+    assert session.unsaved_in_words == "FLAIR, source map and T1ce"
+    made(session, "FLAIR")
+    assert set(session.targets(tmp_path)) == {"FLAIR", "T1ce"}
+
+
+def test_a_save_that_is_cancelled_says_which_files_are_there_and_the_rest_stays_unsaved(tmp_path: Path):
+    executor = HandExecutor()
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T2w"))))
+    session.open(["x"])
+    executor.finish()
+    session.synthesise()
+    executor.finish()
+    first, second = session.wanted
+    session.save(tmp_path)
+    executor.step()
+    executor.step()
+    session.cancel()
+    executor.finish()
+    [path] = tmp_path.glob("*.nii.gz")
+    assert f"{path.name} had been written." in session.status.message
+    assert "Nothing was changed" not in session.status.message
+    assert session.targets(tmp_path)[first] == path
+    assert session.unsaved_in_words == second
+
+
+def test_a_save_that_is_cancelled_while_a_file_is_written_says_that_it_comes_still(tmp_path: Path):
+    executor = HandExecutor()
+
+    def write(path, volume, provenance):
+        session.cancel()
+        return path
+
+    session = SynthesisSession(executor, parts(brain_study(("T1w", "T1ce", "T2w")), write=write))
+    session.open(["x"])
+    executor.finish()
+    session.synthesise()
+    executor.finish()
+    session.save(tmp_path)
+    executor.finish()
+    assert "No file had been written." in session.status.message
+    assert "sub-phantom_desc-synthetic_FLAIR.nii.gz is still being finished" in session.status.message
+    assert session.unsaved
+
+
+def test_what_was_written_before_saving_failed_counts_as_saved(tmp_path: Path):
+    def write(path, volume, provenance):
+        if "ce-gd" not in path.name:
+            raise OutputError("The disk is full.")
+        return path
+
+    session = opened(("T1w", "T2w"), write=write)
+    session.synthesise()
+    session.save(tmp_path)
+    assert session.status.message == "The disk is full."
+    assert session.unsaved_in_words == "FLAIR"
+
+
 def test_there_is_nothing_to_save_before_a_synthesis(tmp_path: Path):
     with pytest.raises(OutputError, match="nothing to save"):
         opened().save(tmp_path)
@@ -348,6 +436,39 @@ def test_scans_in_memory_can_make_a_study_and_join_one():
     session.add([study.volume("FLAIR")])
     assert session.status.state is State.FAILED
     assert "already here" in session.status.message
+
+
+def test_a_study_of_scans_in_memory_is_called_as_their_files_call_the_patient(tmp_path: Path):
+    study = brain_study(("T1w", "T2w"))
+
+    def read_from(contrast: str, path: Path):
+        return replace(study.volume(contrast), name=contrast, source=Source(path=path, format="nifti"))
+
+    named = {
+        "sub-07": [tmp_path / "sub-07" / "anat" / f"sub-07_{word}.nii.gz" for word in ("T1w", "T2w")],
+        "BraTS20_007": [tmp_path / "x" / f"BraTS20_007_{word}.nii.gz" for word in ("t1", "t2")],
+        "Anna": [tmp_path / "Anna" / f"{word}.nii.gz" for word in ("T1", "T2")],
+    }
+    for name, paths in named.items():
+        session = SynthesisSession(parts=parts())
+        session.add([read_from(*pair) for pair in zip(("T1w", "T2w"), paths, strict=True)])
+        assert session.study.name == name
+    bare = SynthesisSession(parts=parts())
+    bare.add([replace(study.volume("T1w"), name="head")])
+    assert bare.study.name == "head"
+
+
+def test_a_scan_that_shows_the_brain_in_place_of_one_that_does_not_brings_a_mask():
+    good = brain_study(("T1w", "FLAIR"))
+    flat, fair = (
+        good.volume(c).with_array(np.full_like(good.volume(c).array, 5.0)) for c in ("T1w", "FLAIR")
+    )
+    session = SynthesisSession(parts=parts())
+    session.add([flat, fair])
+    assert session.study.mask is None
+    session.add([good.volume("T1w")], instead=True)
+    assert session.study.mask is not None
+    assert not any("No brain mask" in note for note in session.study.notes)
 
 
 @pytest.mark.parametrize("contrasts", [("T1w",), ("T1w", "T2w"), ("T2w", "T1w")])

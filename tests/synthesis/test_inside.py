@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from bad.models import tiny_model
-from napari_mrsynth.bundles import BundleStore
+from napari_mrsynth.bundles import Bundle, BundleStore, save_bundle
 from napari_mrsynth.errors import BundleError, ContrastError, InputError
 from napari_mrsynth.synthesis import Engine, Request
 from napari_mrsynth.synthesis.inside import ALL, look_inside
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from phantoms import brain_study
 from synthesis.fakes import FakePredictor, fake_engine
 
@@ -27,6 +29,21 @@ def study():
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     return Engine(BundleStore([tiny_model(tmp_path_factory.mktemp("inside")).parent]))
+
+
+@pytest.fixture(scope="module")
+def moving_engine(tmp_path_factory):
+    """Of a model whose spatial transformer has learnt to move what it is given."""
+    folder = tmp_path_factory.mktemp("moving")
+    source = Bundle.open(tiny_model(folder))
+    settings = {**source.card.network, "aligned": True}
+    torch.manual_seed(1)
+    network = AnySubsetNetwork(**{key: value for key, value in settings.items() if key != "name"})
+    network.load_state_dict(source.state(), strict=False)
+    with torch.no_grad():
+        network.aligner.to_affine.bias += torch.tensor([0.02, 0.1, 0.25, -0.1, 0.03, -0.2])
+    save_bundle(folder / "moved" / "tiny", replace(source.card, network=settings), network.state_dict())
+    return Engine(BundleStore([folder / "moved"]))
 
 
 def request_of(*used):
@@ -64,6 +81,37 @@ def test_the_source_map_is_that_of_the_whole_synthesis(engine, study):
             break
     np.testing.assert_array_equal(inside.sources, whole)
     assert set(np.unique(inside.sources)) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("used", [("T1w", "T2w"), ("T2w", "T1w")])
+def test_the_latents_shown_are_those_that_were_decoded_whatever_the_order(
+    moving_engine, study, used, monkeypatch
+):
+    decoded = []
+
+    def fused_parts(network, latents):
+        decoded.append([network.unpacked(z) for z in latents])
+        return network.fuse(latents)
+
+    monkeypatch.setattr(AnySubsetNetwork, "fused_parts", fused_parts)
+    inside = look_inside(moving_engine, study, request_of(*used), SLICE)
+    assert tuple(inside.latents) == used
+    [both] = [latents for latents in decoded if len(latents) == 2]
+    for shown, z in zip(inside.latents.values(), both, strict=True):
+        brain = shown[:, shown.any(axis=0)]
+        assert brain.any()
+        assert np.isin(brain, z.numpy()).all()  # nothing is interpolated
+
+
+def test_the_latent_that_the_others_are_aligned_to_is_shown_as_it_is(moving_engine, study):
+    both = look_inside(moving_engine, study, request_of("T2w", "T1w"), SLICE)
+    for contrast, moves in (("T1w", False), ("T2w", True)):  # the model names T1w first
+        alone = look_inside(moving_engine, study, request_of(contrast), SLICE)
+        assert np.allclose(both.latents[contrast], alone.latents[contrast]) != moves
+    votes = [np.argmax(list(both.latents.values()), axis=0) == index for index in (0, 1)]
+    winner = 1 + np.sum(votes, axis=1).argmax(axis=0)
+    inside = both.sources > 0
+    assert np.mean(winner[inside] == both.sources[inside]) > 0.99
 
 
 @pytest.mark.parametrize("index", [-3, 0, 400])

@@ -134,11 +134,14 @@ def _painted(
 ) -> tuple[Report, dict[str, Any]]:
     """Measure the lesions that a generator paints; also return what its card says of them."""
     from napari_mrsynth.bundles import BundleStore
+    from napari_mrsynth.evaluation.card import name_below, refusing_trained_on
     from napari_mrsynth.generation import LesionCheck, LesionMaker, disease_of, segmenter_bundle
     from napari_mrsynth.generation.measured import measuring, results_of, write_painted_report
 
     classes = disease_of(bundle.card)
     judge = segmenter_bundle(BundleStore(), classes)
+    if not training_error:  # a segmenter that knows a patient's lesion would find it in anything
+        follow(refusing_trained_on(judge.card, {folder: name_below(root, folder) for folder in folders}))
     steps = measuring(LesionMaker(bundle), LesionCheck(judge), classes, folders, root=root)
     scores, pictured, skipped = follow(steps)
     files = write_painted_report(

@@ -120,7 +120,7 @@ def _folder_report(
     from napari_mrsynth.evaluation.tables import summary
 
     if not done:
-        path, reason = skipped[0]
+        path, reason = skipped[-1]
         raise InputError(f"None of the predictions could be scored; {path.name}: {reason}")
     comparisons = [comparison for _, comparison in done]
     patients = [pair.patient for pair, _ in done]

@@ -14,7 +14,7 @@ from napari_mrsynth.datasets.folder import DatasetFolder, files_of
 from napari_mrsynth.datasets.lesions import DrawnLabels, draw_labels, slab_of
 from napari_mrsynth.datasets.recipe import Recipe, Seeds, name_of, seeds_of
 from napari_mrsynth.datasets.record import DICE, LESION, MAP, Record, Refusal
-from napari_mrsynth.datasets.sources import Patients, library_of
+from napari_mrsynth.datasets.sources import LostError, Patients, library_of
 from napari_mrsynth.errors import InputError, LabelError
 from napari_mrsynth.generation import (
     Anatomy,
@@ -85,10 +85,18 @@ class Workshop:
         )
 
     def attempt(self, index: int, attempt: int) -> Sample | Refusal:
-        """Draw, make and judge a sample once."""
+        """Draw, make and judge a sample once.
+
+        Raises
+        ------
+        InputError
+            If patients or lesion maps are there no longer.
+        """
         recipe, seeds = self.recipe, seeds_of(self.recipe.seed, index, attempt)
         try:
             anatomy, maps = self._anatomy(seeds.anatomy)
+        except LostError:
+            raise
         except InputError as error:
             return Refusal(MAP, error.message)
         if not anatomy.record.get("accepted", True):

@@ -128,6 +128,10 @@ def library_of(recipe: Recipe) -> LesionLibrary:
     return LesionLibrary(Path(recipe.labels), classes)
 
 
+class LostError(InputError):
+    """Scans that a data set is made from are there no longer: no fault of what was drawn."""
+
+
 class Patients:
     """The patients of a recipe, read when they are drawn.
 
@@ -146,8 +150,10 @@ class Patients:
 
         Raises
         ------
-        InputError
+        LostError
             If the patient's scans cannot be read any more.
+        InputError
+            If they show no brain.
         """
         number = int(np.random.default_rng(seed).integers(len(self.recipe.patients)))
         return self.read(number, spacing_mm)
@@ -157,7 +163,13 @@ class Patients:
 
         name, contrast = self.recipe.patients[number], self.recipe.structure_from
         subject = Subject(name, Path(self.recipe.data) / name)
-        files = _read(subject, contrast, label_set(self.recipe.disease))
+        try:
+            files = _read(subject, contrast, label_set(self.recipe.disease))
+        except MrsynthError as error:
+            raise LostError(
+                f"{name} could be read before and no longer can: {error.message}",
+                hint=f"Bring {self.recipe.data} back and start again: what is made is kept.",
+            ) from error
         study = build_study(
             files.volumes, name=name, reference=contrast, mask=files.mask, lesions=files.lesions
         )

@@ -68,6 +68,59 @@ class _Entry:
         return self.named or "/".join(reversed(self.folders))
 
 
+@dataclass(frozen=True)
+class _Maps:
+    """Label maps of one role, and where they are looked for.
+
+    Attributes
+    ----------
+    role : Role
+    what : str
+        What people call them.
+    folder : Path
+        What the maps are named by in a reason.
+    asked : bool
+        Whether the folder was given for these maps: then a patient without one of them is not scored.
+    entries : tuple of _Entry
+    """
+
+    role: Role
+    what: str
+    folder: Path
+    asked: bool
+    entries: tuple[_Entry, ...]
+
+    @classmethod
+    def of(cls, role: Role, what: str, given: Path | None, beside: tuple[Path, Sequence[_Entry]]) -> _Maps:
+        """Look in the folder that was given, else among what lies `beside`, a folder and its files."""
+        if given is not None:
+            return cls(role, what, given, True, tuple(_entries(given, role)))
+        folder, entries = beside
+        return cls(role, what, folder, False, tuple(each for each in entries if each.role is role))
+
+    def belonging_to(self, scan: _Entry) -> list[_Entry]:
+        """Return the maps that could be a scan's patient's."""
+        return _nearest_of(scan, [each for each in self.entries if _same_patient(scan, each)])
+
+    def missing(self, found: Sequence[_Entry]) -> str | None:
+        """Say why a patient with these maps cannot be scored as it was asked for; None if it can."""
+        if not self.asked or len(found) == 1:
+            return None
+        if not found:
+            return f"no {self.what} in {self.folder}"
+        listed = ", ".join(str(each.path.relative_to(self.folder)) for each in found)
+        return f"{len(found)} maps could be its {self.what}: {listed}"
+
+    def unused(self, scan: _Entry, found: Sequence[_Entry]) -> dict[Path, str]:
+        """Return those of a patient's maps that are not used since there are several, and why."""
+        if len(found) < 2:
+            return {}
+        why = (
+            f"one of {len(found)} maps that could be the {self.what} of {scan.patient}: none of them is used"
+        )
+        return {each.path: why for each in found}
+
+
 def pair_folders(
     pred: Path, truth: Path, *, lesions: Path | None = None, mask: Path | None = None
 ) -> tuple[list[FilePair], list[tuple[Path, str]]]:
@@ -84,28 +137,32 @@ def pair_folders(
     pred, truth : Path
         Folders, searched with all that is below them.
     lesions, mask : Path, optional
-        Folders of labels; by default those below `truth` are used.
+        Folders of labels, in which every patient has one; by default those below `truth` are used, where a
+        patient has them.
 
     Returns
     -------
     pairs : list of FilePair
         Sorted by the predictions' paths.
     skipped : list of (Path, str)
-        Predictions without a truth, and why.
+        Predictions without a truth or without the labels that were asked for, and why; then the label maps
+        beside the truth that are not used, since a patient has several.
 
     Raises
     ------
     InputError
-        If a folder is none, or no prediction found its truth.
+        If a folder is none, or no prediction found its truth and the labels that were asked for.
     """
     real = [entry for entry in _entries(truth) if recognise(entry.path) is None]
     scans = [entry for entry in real if entry.role is Role.SCAN]
-    labels = {
-        Role.LESIONS: real if lesions is None else _entries(lesions, Role.LESIONS),
-        Role.BRAIN_MASK: real if mask is None else _entries(mask, Role.BRAIN_MASK),
-    }
+    labels = (
+        _Maps.of(Role.LESIONS, "lesions", lesions, (truth, real)),
+        _Maps.of(Role.BRAIN_MASK, "mask", mask, (truth, real)),
+    )
     pairs: list[FilePair] = []
     skipped: list[tuple[Path, str]] = []
+    unlabelled: list[tuple[Path, str]] = []
+    unused: dict[Path, str] = {}
     for entry in _entries(pred):
         if entry.role is not Role.SCAN:
             continue
@@ -116,22 +173,36 @@ def pair_folders(
                 (entry.path, f"{len(found)} scans could be its truth: {listed}" if found else "no truth")
             )
             continue
-        pairs.append(
-            FilePair(
-                found[0].patient,
-                entry.contrast,
-                entry.path,
-                found[0].path,
-                *(_labels_of(found[0], role, labels[role]) for role in (Role.LESIONS, Role.BRAIN_MASK)),
-            )
-        )
+        [scan] = found
+        own = [maps.belonging_to(scan) for maps in labels]
+        missing = [why for maps, each in zip(labels, own, strict=True) if (why := maps.missing(each))]
+        if missing:
+            unlabelled.append((entry.path, ", ".join(missing)))
+            continue
+        for maps, each in zip(labels, own, strict=True):
+            unused |= maps.unused(scan, each)
+        paths = (each[0].path if len(each) == 1 else None for each in own)
+        pairs.append(FilePair(scan.patient, entry.contrast, entry.path, scan.path, *paths))
     if not pairs:
-        why = f"; for example {skipped[0][0].name}: {skipped[0][1]}" if skipped else ""
-        raise InputError(
-            f"No scan below {pred} has a truth below {truth}{why}.",
-            hint="Files are paired by patient and contrast, as in p01_FLAIR.nii.gz.",
+        raise _nothing_to_score(pred, truth, skipped, unlabelled)
+    return pairs, [*skipped, *unlabelled, *unused.items()]
+
+
+def _nothing_to_score(
+    pred: Path, truth: Path, skipped: Sequence[tuple[Path, str]], unlabelled: Sequence[tuple[Path, str]]
+) -> InputError:
+    """Return the error of predictions none of which has a truth, or none of those the labels asked for."""
+    example = [*unlabelled, *skipped][:1]
+    why = "".join(f"; for example {path.name}: {reason}" for path, reason in example)
+    if unlabelled:
+        return InputError(
+            f"No scan below {pred} has both a truth below {truth} and the labels that were asked for{why}.",
+            hint="Labels are found by patient, as in p01_seg.nii.gz; leave their folder out to do without.",
         )
-    return pairs, skipped
+    return InputError(
+        f"No scan below {pred} has a truth below {truth}{why}.",
+        hint="Files are paired by patient and contrast, as in p01_FLAIR.nii.gz.",
+    )
 
 
 def _shows_the_same(entry: _Entry, other: _Entry) -> bool:
@@ -184,13 +255,6 @@ def _nearest_of(entry: _Entry, found: list[_Entry]) -> list[_Entry]:
     if len(found) < 2:
         return found
     return [each for each in found if each.folders == entry.folders] or found
-
-
-def _labels_of(scan: _Entry, role: Role, entries: Sequence[_Entry]) -> Path | None:
-    """Return the one map of a role that belongs to a scan's patient; None where there are several."""
-    found = [each for each in entries if each.role is role and _same_patient(scan, each)]
-    found = _nearest_of(scan, found)
-    return found[0].path if len(found) == 1 else None
 
 
 def _entries(root: Path, role: Role | None = None) -> list[_Entry]:

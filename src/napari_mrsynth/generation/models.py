@@ -91,6 +91,11 @@ def _for_disease(
                 f" {classes.title} has {sorted(classes.values)}.",
                 hint=f"Choose a model {what}.",
             )
+        if not _may_be_of(bundle.card, classes):
+            raise BundleError(
+                f"The model {bundle.card.id!r} is of another disease than {_said(classes)}.",
+                hint=f"Choose a model {what}.",
+            )
         return bundle
     for card in store.cards():
         if card.system == system and classes_of(card) == classes.values and _may_be_of(card, classes):

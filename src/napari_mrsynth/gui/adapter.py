@@ -59,6 +59,7 @@ class ViewerAdapter:
         self._lesions: Layer | None = None
         self._lesions_as_read: Any = None
         self._source_map: Layer | None = None
+        self._mapped: frozenset[str] = frozenset()
         self._links: dict[str, Callable[[], None]] = {}
         self._lent: list[tuple[Any, Layer]] = []
         marking.watch(viewer)
@@ -155,6 +156,7 @@ class ViewerAdapter:
         self._edited.clear()
         self._keep_painted_lesions()
         self._lesions = self._source_map = self._lesions_as_read = None
+        self._mapped = frozenset()
         for layer in list(self._own):
             self._drop(layer)
             yield
@@ -212,7 +214,10 @@ class ViewerAdapter:
     # ------------------------------------------------------------------ results
 
     def show_result(self, study: Study, result: Result, *, keep_earlier: bool = False) -> None:
-        """Show the outputs of a synthesis; an earlier layer of a contrast is replaced, or kept aside."""
+        """Show the outputs of a synthesis; an earlier layer of a contrast is replaced, or kept aside.
+
+        So is the earlier source map, where there is a new one or no result that it belongs to is left.
+        """
         for contrast, volume in result.outputs.items():
             self._unlink(contrast)
             earlier = self.result_of(contrast)
@@ -227,8 +232,7 @@ class ViewerAdapter:
             self._link(study, contrast, volume)
             self._show_only_truth(contrast)
         self.drop_previews()
-        if result.source_map is not None:
-            self._show_source_map(result.source_map)
+        self._renew_source_map(result, keep_earlier)
         first = next(iter(result.outputs), None)
         if first is not None:
             self.viewer.layers.selection.active = self._results[first]
@@ -331,13 +335,26 @@ class ViewerAdapter:
         )  # whoever paints there changes no study
         self._lesions_as_read = data
 
+    def _renew_source_map(self, result: Result, keep_earlier: bool) -> None:
+        """Show a result's source map; an earlier one goes once all that it belongs to was made anew."""
+        earlier = self._source_map
+        self._mapped -= result.outputs.keys()
+        if earlier is not None and (result.source_map is not None or not self._mapped):
+            if keep_earlier and earlier in self.viewer.layers:
+                self._name(earlier, f"{earlier.name}, earlier")
+                earlier.visible = False
+            else:
+                self._drop(earlier)
+            self._source_map = None
+        if result.source_map is not None:
+            self._show_source_map(result.source_map)
+            self._mapped = frozenset(result.outputs)
+
     def _show_source_map(self, source_map: LabelVolume) -> None:
         data, attributes, _ = layer_tuple(source_map, name="source map (synthetic)")
         tag = Tag("source map", source_map.grid, source_map.source, labels=dict(source_map.labels))
         attributes["metadata"] = tag.as_metadata()
         names = [source_map.labels.get(value, "") for value in range(max(source_map.labels, default=0) + 1)]
-        if self._source_map is not None:
-            self._drop(self._source_map)
         layer = Labels(data, **attributes, features={"scan": names})
         self._source_map = self._adopt(layer)
 

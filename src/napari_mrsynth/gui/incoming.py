@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 
-from napari_mrsynth.gui.layer_data import Tag, attributes_of, image_from, placed_by_user
+from napari_mrsynth.gui.layer_data import Tag, attributes_of, checked, image_from, placed_by_user
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import Grid
 from napari_mrsynth.imaging.known_voxels import known_again
@@ -45,7 +45,8 @@ def looking_at(layer: Layer, study: Study | None, questions: Questions) -> Calla
     -------
     callable or None
         Returns the image with the voxels that the layer has when it is called; raises GridError where they
-        are of another shape by then. None when the user thought better of it.
+        are of another shape by then, and FormatError where a scan's are not those of a scan: no real numbers,
+        or many NaN or infinite. None when the user thought better of it.
     """
     tag = Tag.of(layer.metadata)
     if tag is not None and tag.kind != "preview":
@@ -80,8 +81,11 @@ def as_labels(image: Image) -> LabelVolume:
 
 
 def _guessed(image: Image) -> Image:
-    """Name the contrast of a scan after its layer, where it is not known and the name tells."""
-    if isinstance(image, Volume) and image.contrast is None:
-        guess = guess_from_name(image.name)
-        return image.as_contrast(guess.contrast, guess.confidence) if guess.contrast else image
-    return image
+    """Check a scan's voxels; name its contrast after its layer, where it is not known and the name tells."""
+    if not isinstance(image, Volume):
+        return image
+    image = checked(image)
+    guess = guess_from_name(image.name)
+    if image.contrast is not None or guess.contrast is None:
+        return image
+    return image.as_contrast(guess.contrast, guess.confidence)

@@ -114,6 +114,6 @@ class Intake:
     def _may_drop_results(self) -> bool:
         if not self._session.unsaved:
             return True
-        made = ", ".join(self._session.result.outputs) if self._session.result else ""
-        text = f"The synthetic {made} has not been saved, and goes when this patient is closed."
+        made = self._session.unsaved_in_words
+        text = f"What has not been saved goes when this patient is closed: the synthetic {made}."
         return self._questions.confirm("Close this patient?", text, "Close without saving")

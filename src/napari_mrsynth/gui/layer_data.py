@@ -18,6 +18,7 @@ from napari_mrsynth.gui.layer_space import grid_of
 from napari_mrsynth.imaging.contrasts import guess_from_name
 from napari_mrsynth.imaging.geometry import DISPLAY_AXES, Affine, Grid
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
+from napari_mrsynth.io import checks
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -217,6 +218,11 @@ def placed_by_user(
         The layer's name; a scan's contrast is guessed from it.
     labels : bool
         Whether it is a label map.
+
+    Raises
+    ------
+    FormatError
+        If a scan's voxels are no real numbers, or too many are NaN or infinite.
     """
     sizes = " × ".join(f"{size:g}" for size in grid.spacing)
     note = f"{name}: voxel size {sizes} mm and axes {grid.affine.codes}, as given by the user."
@@ -224,7 +230,21 @@ def placed_by_user(
     if labels:
         return LabelVolume(array, grid, name, source, (note,))
     guess = guess_from_name(name)
-    return Volume(array, grid, name, source, (note,), contrast=guess.contrast, confidence=guess.confidence)
+    return checked(
+        Volume(array, grid, name, source, (note,), contrast=guess.contrast, confidence=guess.confidence)
+    )
+
+
+def checked(scan: Volume) -> Volume:
+    """Return a layer's scan with voxels as those of a file are: real numbers, a few bad ones set to 0.
+
+    Raises
+    ------
+    FormatError
+        If they are no real numbers, or more than 1 % of them are NaN or infinite.
+    """
+    array, notes = checks.finite(checks.real_numbers(scan.array, scan.name), scan.name)
+    return scan if array is scan.array else scan.with_array(array).noting(*notes)
 
 
 def _named(name: str, tag: Tag) -> dict[str, Any]:

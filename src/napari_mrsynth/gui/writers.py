@@ -26,17 +26,27 @@ def write_labels(path: str, data: Any, meta: Mapping[str, Any]) -> list[str]:
 
 
 def write_layers(path: str, layers: Sequence[tuple[Any, Mapping[str, Any], str]]) -> list[str]:
-    """Write several layers into the folder `path`, one file each, named after the layers."""
+    """Write several layers into the folder `path`, one file each, named after the layers.
+
+    Raises
+    ------
+    OutputError
+        If two layers would be one file, or a file is there already: nobody was asked whether it may go.
+        Nothing is written then.
+    """
     folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
     names = [_file_name(str(meta["name"])) for _, meta, _ in layers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise OutputError(f"Two layers would be saved as {twice[0]}.", hint="Rename one of them.")
-    return [
-        str(_write(folder / name, _image(data, meta, labels=kind == "labels")))
-        for name, (data, meta, kind) in zip(names, layers, strict=True)
-    ]
+    if there := [f"“{name}”" for name in names if (folder / name).exists()]:
+        raise OutputError(
+            f"“{folder}” holds {', '.join(there)} already: nothing was saved.",
+            hint="Save into another folder, rename the layers, or save them one by one.",
+        )
+    images = [_image(data, meta, labels=kind == "labels") for data, meta, kind in layers]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [str(_write(folder / name, image)) for name, image in zip(names, images, strict=True)]
 
 
 def _image(data: Any, meta: Mapping[str, Any], *, labels: bool) -> Volume | LabelVolume:

@@ -41,9 +41,9 @@ class Series:
 def read_dicom(folder: str | Path) -> list[Volume]:
     """Read every volume of a DICOM folder and the folders in it.
 
-    Slices are grouped by series (and by echo, b-value and time point) and sorted by their position along
-    the normal, whatever the files are called. Classic and enhanced multi-frame files are read; localisers,
-    reports and colour captures are left out, with a note on the first volume.
+    Slices are grouped by patient and series (and by echo, b-value and time point) and sorted by their
+    position along the normal, whatever the files are called. Classic and enhanced multi-frame files are
+    read; localisers, reports and colour captures are left out, with a note on the first volume.
 
     Parameters
     ----------
@@ -170,12 +170,19 @@ def _volume(frames: list[Frame], root: Path) -> Volume:
     array, mended = checks.finite(array, name)
     checks.require_signal(array, name)
     guess = sequence.guess(first.acquired)
+    header = {
+        "series_number": first.series_number,
+        "derived": first.is_derived,
+        "folder": first.path.parent,
+        "patient": first.patient,
+        "study": first.study,
+    }
     i, j, k = array.shape
     return Volume(
         array,
         Grid((i, j, k), Affine(matrix)),
         name,
-        Source(root, "dicom", {"series_number": first.series_number, "derived": first.is_derived}),
+        Source(root, "dicom", header),
         (*notes, *mended),
         contrast=guess.contrast,
         confidence=guess.confidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ class Frame:
     slope, intercept : float
         Rescaling of the stored numbers.
     acquired : Sequence
+    patient, study : str
+        Digests of the PatientID and the StudyInstanceUID, which tell two apart and name nobody; empty where
+        the header has none.
     stack : tuple
         Equal for the slices of one volume.
     """
@@ -52,6 +56,8 @@ class Frame:
     acquired: Sequence
     series_number: int
     acquisition: int
+    patient: str
+    study: str
     stack: tuple[object, ...] = field(repr=False)
 
     @property
@@ -207,6 +213,7 @@ def _frame(dataset: Any, path: Path, index: int, groups: _Groups) -> Frame:
         raise FormatError(f"“{path.name}” does not say where its slices lie: {error.message}") from error
     acquired = _acquired(dataset, groups)
     rows, columns = int(dataset.Rows), int(dataset.Columns)
+    patient, study = (_digest(dataset.get(key)) for key in ("PatientID", "StudyInstanceUID"))
     stack = (
         str(dataset.get("SeriesInstanceUID", "")),
         (rows, columns),
@@ -215,6 +222,8 @@ def _frame(dataset: Any, path: Path, index: int, groups: _Groups) -> Frame:
         acquired.b_value,
         groups.get("FrameContentSequence", "TemporalPositionIndex", "TemporalPositionIdentifier"),
         acquired.image_type[2:3],
+        patient,
+        study,
     )
     return Frame(
         path,
@@ -230,8 +239,16 @@ def _frame(dataset: Any, path: Path, index: int, groups: _Groups) -> Frame:
         acquired,
         int(_number(dataset.get("SeriesNumber"), 0)),
         int(_number(dataset.get("AcquisitionNumber"), 0)),
+        patient,
+        study,
         stack,
     )
+
+
+def _digest(identifier: Any) -> str:
+    """Return what tells an identifier from others without saying it, empty for an empty one."""
+    text = "" if identifier is None else str(identifier).strip()
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
 
 
 def _acquired(dataset: Any, groups: _Groups) -> Sequence:

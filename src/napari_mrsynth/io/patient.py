@@ -23,6 +23,7 @@ from napari_mrsynth.io.naming import (
     role_of,
     stem_of,
 )
+from napari_mrsynth.io.persons import refuse_two_persons, visits
 from napari_mrsynth.io.reading import read_image
 
 MAX_DEPTH = 4
@@ -76,10 +77,18 @@ class _Findings:
 
     volumes: list[Volume] = field(default_factory=list)
     series: list[Volume] = field(default_factory=list)
+    guessed: list[Volume | LabelVolume] = field(default_factory=list)
     labels: dict[Role, LabelVolume] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+
+    def require_one_person(self, *images: Volume | LabelVolume) -> None:
+        """Refuse images of another person than those before; what is said by name may be anybody's."""
+        self.guessed += [
+            image for image in images if isinstance(image, LabelVolume) or image.contrast not in self.named
+        ]
+        refuse_two_persons(self.guessed)
 
     def skip(self, path: Path, reason: str, *, tell: bool = True) -> None:
         self.skipped.append((path, reason))
@@ -121,6 +130,8 @@ def read_patient(*specs: str | Path, synthetic: bool = False, names: Sequence[st
         If two files claim to be the lesions, or the brain mask.
     FormatError
         If a file that was given is not readable, or nothing is a scan.
+    InputError
+        If what is not said by name is of more than one person: of several PatientIDs or BIDS subjects.
     """
     if not specs:
         raise InputError("No file or folder was given.", hint="Give a patient's folder or files.")
@@ -132,8 +143,11 @@ def read_patient(*specs: str | Path, synthetic: bool = False, names: Sequence[st
         elif path.is_dir():
             _read_folder(path, found, synthetic=synthetic, names=names)
         else:
-            _add(read_image(path), found)
+            image = read_image(path)
+            found.require_one_person(image)
+            _add(image, found)
     _add_series(found)
+    found.notes.extend(visits(found.volumes))
     if not found.volumes:
         where = ", ".join(f"“{path.name}”" for _, path, _ in parsed)
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in found.skipped[:3])
@@ -220,10 +234,12 @@ def _read_folder(
         else:
             if isinstance(image, Volume) and (own := called(stem_of(path), names)):
                 image = image.as_contrast(own)
+            found.require_one_person(image)
             _add(image, found)
     series = read_series(slices, folder)
     for path, reason in series.skipped:
         found.skip(path, reason)
+    found.require_one_person(*series.volumes)
     found.series.extend(series.volumes)
 
 

@@ -1,7 +1,8 @@
 """The JSON file beside every synthetic scan: how it was made, and how it is recognised again.
 
-``FLAIR.nii.gz`` has ``FLAIR.json`` beside it, as in BIDS. Ours carries ``"Synthetic": true``; a sidecar
-without that word belongs to an acquired scan and is never overwritten.
+``FLAIR.nii.gz`` has ``FLAIR.json`` beside it, as in BIDS. Ours carries ``"Synthetic": true`` and the name of
+its image; a sidecar without that word belongs to an acquired scan and is never overwritten. ``FLAIR.mgz``
+would have the same sidecar: while the image that is named in it lies there, it says nothing about any other.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from napari_mrsynth import __version__
 from napari_mrsynth.errors import OutputError
 from napari_mrsynth.io.atomic import replacing
-from napari_mrsynth.io.naming import stem_of
+from napari_mrsynth.io.naming import EXTENSIONS, stem_of
 
 MARK = "SYNTHETIC"
 DESCRIPTION_BYTES = 79
@@ -41,12 +42,21 @@ def description(what: str, provenance: Mapping[str, Any]) -> str:
 
 
 def read_sidecar(path: Path) -> Mapping[str, Any]:
-    """Return the JSON object beside an image, empty where there is none or it is not readable."""
+    """Return the JSON object beside an image, empty where there is none, or none of its own or readable."""
     try:
         content = json.loads(sidecar_path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    named = content.get("File") if content.get("Synthetic") is True else None
+    return {} if named is not None and named in [twin.name for twin in twins_of(path)] else content
+
+
+def twins_of(path: Path) -> list[Path]:
+    """Return the other images that would have an image's sidecar: ``FLAIR.mgz`` beside ``FLAIR.nii.gz``."""
+    beside = (path.with_name(stem_of(path) + extension) for extension in EXTENSIONS)
+    return [other for other in beside if other.name != path.name and other.is_file()]
 
 
 def recognise(path: Path, header_text: str = "") -> Mapping[str, Any] | None:
@@ -89,6 +99,7 @@ def write_sidecar(path: Path, what: str, provenance: Mapping[str, Any]) -> Path:
     content = {
         "Description": f"Synthetic {what}".strip() + f". {WARNING}",
         "Synthetic": True,
+        "File": path.name,
         "GeneratedBy": [{"Name": "napari-mrsynth", "Version": __version__}],
         "Provenance": provenance,
     }
@@ -117,10 +128,22 @@ def refuse_foreign_sidecar(path: Path) -> None:
         )
 
 
-def remove_stale_sidecar(path: Path) -> None:
-    """Delete our sidecar of an earlier synthetic file where an acquired scan now takes its name."""
-    if read_sidecar(path).get("Synthetic") is True:
+def remove_stale_sidecar(path: Path, *, replaced: bool) -> None:
+    """Delete our sidecar of an earlier synthetic file where an acquired scan now takes its name.
+
+    Where it may be of another image that lies there (it names none, as in earlier versions, or the scan did
+    not take the place of a file: `replaced`), it is kept and names that image.
+    """
+    sidecar = read_sidecar(path)
+    if sidecar.get("Synthetic") is not True:
+        return
+    twins = twins_of(path)
+    if not twins or (replaced and "File" in sidecar):
         sidecar_path(path).unlink(missing_ok=True)
+        return
+    text = json.dumps({**sidecar, "File": twins[0].name}, indent=2, ensure_ascii=False)
+    with replacing(sidecar_path(path)) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from napari_mrsynth.io.provenance import (
     recognise,
     refuse_foreign_sidecar,
     remove_stale_sidecar,
+    twins_of,
     write_sidecar,
 )
 
@@ -85,7 +86,7 @@ def write_volume(
     ------
     OutputError
         If the extension is another one, a synthetic volume would replace an acquired scan or its sidecar, or
-        the disk refuses.
+        share the name of one but for the extension, or the disk refuses.
     """
     target = _target(Path(path).expanduser())
     volume = known_again(volume, volume.display)
@@ -93,8 +94,9 @@ def write_volume(
     what = getattr(volume, "contrast", None) or volume.name or "volume"
     image = _nifti(volume, None if made is None else description(what, made))
     if made is None:
+        replaced = target.exists()
         _save(image, target)
-        remove_stale_sidecar(target)
+        remove_stale_sidecar(target, replaced=replaced)
         return target
     _refuse_acquired(target)
     refuse_foreign_sidecar(target)
@@ -129,18 +131,27 @@ def _provenance(
 
 
 def _refuse_acquired(target: Path) -> None:
-    """Refuse to put a synthetic scan in the place of a file that is not one."""
-    if not target.exists():
-        return
-    try:
-        text = decode_description(target)
-    except FormatError:
-        text = ""
-    if recognise(target, text) is None:
+    """Refuse to put a synthetic scan in the place of a file that is not one, or to share its sidecar."""
+    if target.exists() and not _is_synthetic(target):
         raise OutputError(
             f"“{target}” is an acquired scan and would be replaced by a synthetic one.",
             hint="Choose another name or folder.",
         )
+    acquired = [twin for twin in twins_of(target) if not _is_synthetic(twin)]
+    if acquired:
+        raise OutputError(
+            f"“{acquired[0]}” is an acquired scan, and “{target.name}” would have the same JSON file:"
+            " it would say that both are synthetic.",
+            hint="Choose another name or folder.",
+        )
+
+
+def _is_synthetic(path: Path) -> bool:
+    try:
+        text = decode_description(path)
+    except FormatError:
+        text = ""
+    return recognise(path, text) is not None
 
 
 def _nifti(volume: Volume | LabelVolume, synthetic_text: str | None) -> Any:

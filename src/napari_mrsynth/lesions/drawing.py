@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_mrsynth.errors import LabelError, MrsynthError
+from napari_mrsynth.errors import InputError, LabelError, MrsynthError
 from napari_mrsynth.imaging import Grid
 from napari_mrsynth.lesions.library import LesionLibrary
 from napari_mrsynth.lesions.placing import PlacedLesion, Placement, place
@@ -72,6 +72,8 @@ def random_lesion(
     ------
     LabelError
         If nothing fitted, or the seed is negative.
+    InputError
+        If the library's maps are there no longer.
     """
     if seed < 0:
         raise LabelError(f"The seed is {seed}.", hint="Give 0 or a positive whole number.")
@@ -109,7 +111,10 @@ def _drawn_shape(library: LesionLibrary, rng: np.random.Generator, *, single: bo
         except MrsynthError:
             continue
         return shape.parts[int(rng.integers(len(shape.parts)))] if single else shape
-    raise LabelError(f"“{library.folder}” holds no usable lesion map any more.")
+    raise InputError(
+        f"“{library.folder}” holds no usable lesion map any more.",
+        hint="Bring the folder back, and try again.",
+    )
 
 
 def _drawn_placement(

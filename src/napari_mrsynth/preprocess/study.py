@@ -176,7 +176,7 @@ def with_reference(study: Study, contrast: str) -> Study:
     """Make another contrast's native grid the study's.
 
     Scans that were aligned stay aligned; every scan is resampled anew from its native voxels. Mask and
-    lesions move along, by nearest voxel where grids differ.
+    lesions move along, by nearest voxel where grids differ; a mask that was missing is looked for again.
 
     Raises
     ------
@@ -187,7 +187,8 @@ def with_reference(study: Study, contrast: str) -> Study:
     if contrast == study.reference:
         return study
     step = {"step": "reference", "from": study.reference, "to": contrast}
-    return _adding(_placed(study, contrast, _alignments(study)), (step,), ())
+    changed = _adding(_placed(study, contrast, _alignments(study)), (step,), ())
+    return _with_found_mask(changed) if changed.mask is None else changed
 
 
 def with_mask(study: Study, mask: LabelVolume, *, fill_specks: bool = True) -> Study:
@@ -228,7 +229,7 @@ def with_mask(study: Study, mask: LabelVolume, *, fill_specks: bool = True) -> S
         "holes_filled": filled,
     }
     return _adding(
-        replace(study, mask=found),
+        replace(_without_mask_note(study), mask=found),
         (*steps, step),
         [*notes, *said, *mask_size_note(whole, shown, study.grid)],
     )
@@ -257,7 +258,7 @@ def without(study: Study, contrast: str) -> Study:
 
 
 def with_volume(study: Study, volume: Volume) -> Study:
-    """Add a scan to the study, switched on.
+    """Add a scan to the study, switched on; where the study has no brain mask, one is looked for again.
 
     Raises
     ------
@@ -281,7 +282,8 @@ def with_volume(study: Study, volume: Volume) -> Study:
     if member.is_resampled:
         steps.append(resampling_step(member, contrast, study.reference))
         notes.append(resampling_note(member, contrast, study.reference))
-    return _adding(more, steps, notes)
+    added = _adding(more, steps, notes)
+    return _with_found_mask(added) if added.mask is None else added
 
 
 def unseen(study: Study, contrasts: Sequence[str]) -> Study:
@@ -307,12 +309,31 @@ def unseen(study: Study, contrasts: Sequence[str]) -> Study:
 
 def _with_found_mask(study: Study) -> Study:
     whole = [member.on_reference for member in study.members.values() if _can_show_the_brain(member)]
+    study = _without_mask_note(study)
     try:
-        found = brain_mask(whole)
+        found = _found_in(whole)
     except InputError as error:
         return _adding(replace(study, mask=None), (), (f"{NO_MASK}{error}",))
     step = {"step": "mask", "how": found.how, "voxels": int(found.array.sum())}
     return _adding(replace(study, mask=found), (step,), ())
+
+
+def _found_in(volumes: Sequence[Volume]) -> BrainMask:
+    """Find the brain in some scans; where the one that shows it best does not, in any other of them."""
+    try:
+        return brain_mask(volumes)
+    except InputError:
+        for volume in volumes:
+            try:
+                return brain_mask([volume])
+            except InputError:
+                continue
+        raise
+
+
+def _without_mask_note(study: Study) -> Study:
+    """Return the study without the note that it has no brain mask, for one that is getting one."""
+    return replace(study, notes=tuple(note for note in study.notes if not note.startswith(NO_MASK)))
 
 
 def _can_show_the_brain(member: Member) -> bool:

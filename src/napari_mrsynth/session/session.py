@@ -19,6 +19,7 @@ from napari_mrsynth.imaging.volume import LabelVolume, Volume
 from napari_mrsynth.session import saving, work
 from napari_mrsynth.session.choices import Choices
 from napari_mrsynth.session.job import Cancelled, Executor, Failed, ImmediateExecutor, Ok, Outcome, Work
+from napari_mrsynth.session.outputs import Outputs
 from napari_mrsynth.session.painted import PaintedMask
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.runner import Runner
@@ -62,6 +63,7 @@ class SynthesisSession(Situation):
         super().__init__(parts or Parts(), choices or Choices(), cache_bytes)
         self._default_contrast = default_contrast
         self._runner = Runner(executor or ImmediateExecutor(), self._say)
+        self._writing: saving.Writing | None = None
 
     @property
     def busy(self) -> bool:
@@ -103,7 +105,8 @@ class SynthesisSession(Situation):
         """Forget the patient."""
         self._refuse_while_busy("close the patient")
         self._drop_preview()
-        self._study = self._result = self._painted = None
+        self._study = self._painted = None
+        self._outputs = Outputs()
         self.study_changed.emit()
         self._settle()
 
@@ -221,41 +224,53 @@ class SynthesisSession(Situation):
         self._runner.forget_preview()
 
     def cancel(self) -> None:
-        """Stop the running job now; what it had begun is dropped."""
+        """Stop the running job now; what it had begun is dropped, but files that are written stay."""
         if not self.busy:
             return
         self._runner.cancel()
         self.previews_dropped.emit()
-        self._settle(f"Cancelled: {self._status.message.rstrip(' …')}. Nothing was changed.")
+        left = "Nothing was changed."
+        if self._writing is not None:
+            left = saving.written_so_far(self._writing)
+            self._note_written(self._writing)
+            self._writing = None
+        self._settle(f"Cancelled: {self._status.message.rstrip(' …')}. {left}")
 
     # ------------------------------------------------------------------ saving
 
     def targets(self, folder: Path) -> dict[str, Path]:
-        """Return where each contrast of the last result, and its source map, would be saved in `folder`.
+        """Return where each image that :meth:`save` would write now, source maps too, goes in `folder`.
 
         Raises
         ------
         OutputError
             If there is no result.
         """
-        if self._result is None or self._study is None:
+        if self._outputs.last is None or self._study is None:
             raise OutputError("There is nothing to save yet.", hint="Synthesise first.")
-        return saving.targets(self.parts, self._study.name, self._result, folder)
+        return saving.targets(self.parts, self._study.name, self._outputs.to_save, folder)
 
     def save(self, folder: Path, *, overwrite: bool = False) -> None:
-        """Write the last result into `folder`: each contrast with its provenance, and the source map.
+        """Write the last result, and what earlier ones left unsaved, into `folder`.
+
+        Each contrast comes with its provenance, and the source map where there is one.
 
         Raises
         ------
         OutputError
             If there is no result, or a file exists and `overwrite` is False.
         """
-        result, files = self._result, self.targets(folder)
-        if result is None:
-            return
+        writing = saving.Writing(self._outputs.to_save, self.targets(folder))
         if not overwrite:
-            saving.refuse_to_overwrite(files, folder)
-        self._start("Saving …", lambda: saving.saving(self.parts, result, files), self._show_saved)
+            saving.refuse_to_overwrite(writing.files, folder)
+        self._refuse_while_busy("save")
+        self._writing = writing
+        self._start(
+            "Saving …",
+            lambda: saving.saving(self.parts, writing),
+            self._show_saved,
+            on_step=lambda _: self._note_written(writing),
+        )
 
     def report(self, error: MrsynthError) -> None:
         """Say that something the user asked for cannot be done; what was chosen stays."""
@@ -306,6 +321,9 @@ class SynthesisSession(Situation):
         self._runner.start(doing, begin, partial(self._end, done), on_step)
 
     def _end(self, done: Callable[[T], None], outcome: Outcome[T]) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            self._note_written(writing)
         if isinstance(outcome, Ok):
             done(outcome.value)
         elif isinstance(outcome, Failed):
@@ -315,7 +333,8 @@ class SynthesisSession(Situation):
             self._settle()
 
     def _show_new(self, study: Study) -> None:
-        self._result = self._painted = None
+        self._painted = None
+        self._outputs = Outputs()
         self._patient += 1
         self._show(self.plan.opening(study, self._default_contrast))
 
@@ -333,13 +352,15 @@ class SynthesisSession(Situation):
             self._say(Status(State.FAILED, f"No preview: {outcome.message}", outcome.hint))
 
     def _show_result(self, result: Result) -> None:
-        self._result, self._result_saved = result, False
+        self._outputs.add(result)
         self.synthesised.emit(result)
         self.previews_dropped.emit()
         self._say(work.done_status(result))
 
+    def _note_written(self, writing: saving.Writing) -> None:
+        self._outputs.saved(writing.written)
+
     def _show_saved(self, paths: tuple[Path, ...]) -> None:
-        self._result_saved = True
         self.saved.emit(paths)
         self._say(saving.saved_status(paths))
 

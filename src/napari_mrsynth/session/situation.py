@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_mrsynth.imaging.study import Study
+from napari_mrsynth.io.naming import SOURCE_MAP
 from napari_mrsynth.session import work
 from napari_mrsynth.session.choices import Choices
+from napari_mrsynth.session.outputs import Outputs
 from napari_mrsynth.session.painted import PaintedMask
 from napari_mrsynth.session.parts import Parts
 from napari_mrsynth.session.plan import Plan
@@ -21,6 +23,8 @@ from napari_mrsynth.session.status import State, Status
 if TYPE_CHECKING:
     from napari_mrsynth.bundles import BundleStore, Card
     from napari_mrsynth.synthesis import Request, Result
+
+_SOURCE_MAP_IN_WORDS = {SOURCE_MAP: "source map"}
 
 
 class Situation:
@@ -53,8 +57,7 @@ class Situation:
         self._patient = 0
         self._painted: PaintedMask | None = None
         self._choices = choices
-        self._result: Result | None = None
-        self._result_saved = False
+        self._outputs = Outputs()
         self._status = work.idle_status(None, (), ())
 
     # ------------------------------------------------------------------ what is
@@ -82,12 +85,17 @@ class Situation:
     @property
     def result(self) -> Result | None:
         """The last synthesis of this study."""
-        return self._result
+        return self._outputs.last
 
     @property
     def unsaved(self) -> bool:
-        """Whether there is a result that has not been saved."""
-        return self._result is not None and not self._result_saved
+        """Whether anything that was made of this study, by whichever synthesis, has not been saved."""
+        return bool(self._outputs.unsaved)
+
+    @property
+    def unsaved_in_words(self) -> str:
+        """What has not been saved, for people: `FLAIR and T1ce`."""
+        return work.listed([_SOURCE_MAP_IN_WORDS.get(name, name) for name in self._outputs.unsaved])
 
     @property
     def status(self) -> Status:

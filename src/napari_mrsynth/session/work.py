@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_mrsynth.errors import ContrastError
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Volume
+from napari_mrsynth.io.naming import patient_of_scans
 from napari_mrsynth.progress import Progress, format_seconds
 from napari_mrsynth.session.edit import named
 from napari_mrsynth.session.parts import Parts
@@ -57,7 +58,7 @@ def adding(
     """
     if study is None:
         yield Progress(0.0, "Bringing the contrasts onto one grid")
-        return _built(parts, volumes, volumes[0].name if volumes else "study", mask, None)
+        return _built(parts, volumes, _patient_of(volumes), mask, None)
     known, unknown = named(volumes)
     for count, volume in enumerate(known):
         yield Progress(count / len(known), f"Adding {volume.contrast}")
@@ -105,20 +106,20 @@ def idle_status(study: Study | None, wanted: Sequence[str], offered: Sequence[st
             "Tick a missing contrast, or switch one off to make it from the others.",
         )
     return Status(
-        State.READY, f"Ready to make {_listed(wanted)} from {_listed(study.inputs)}.", "Press Synthesise."
+        State.READY, f"Ready to make {listed(wanted)} from {listed(study.inputs)}.", "Press Synthesise."
     )
 
 
 def done_status(result: Result) -> Status:
     """Say what was made, how long it took, and what the user should know."""
-    made = f"Made {_listed(tuple(result.outputs))} in {format_seconds(result.seconds)} on {result.device}."
+    made = f"Made {listed(tuple(result.outputs))} in {format_seconds(result.seconds)} on {result.device}."
     return Status(State.DONE, made, " ".join(result.warnings))
 
 
 def _replaced(parts: Parts, study: Study, volume: Volume) -> Study:
     """Return the study with another scan of a contrast; it stays the reference, if it was that.
 
-    Mask and lesions stay as they are where the study's grid does.
+    Mask and lesions stay as they are where the study's grid does; a mask that was missing may be found now.
     """
     contrast = volume.contrast or ""
     if study.contrasts == (contrast,):
@@ -129,7 +130,16 @@ def _replaced(parts: Parts, study: Study, volume: Volume) -> Study:
         changed = parts.refer(changed, contrast)
     if not changed.grid.same_as(study.grid):
         return changed
-    return replace(changed, mask=study.mask, lesions=study.lesions)
+    mask = changed.mask if study.mask is None else study.mask
+    return replace(changed, mask=mask, lesions=study.lesions)
+
+
+def _patient_of(volumes: Sequence[Volume]) -> str:
+    """Name the patient of scans in memory: as their files would, else after the first of them."""
+    paths = [volume.source.path for volume in volumes if volume.source.path is not None]
+    if paths:
+        return patient_of_scans(paths[0], paths)
+    return volumes[0].name if volumes else "study"
 
 
 def _of_patient(parts: Parts, patient: PatientFiles) -> Steps[Study]:
@@ -156,7 +166,8 @@ def _built(
     return study.using(study.active - unknown)
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Put names in a row, for people: `T1w, T1ce and T2w`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -215,10 +215,10 @@ def _channels(job: Job, latents: Mapping[str, Tensor]) -> dict[str, NDArray[np.f
     """Return every aligned latent and the fused one, each of shape (channels, B, H, W)."""
     import torch
 
-    predictor = job.runner.predictor
-    network, device, dtype = predictor.network, predictor.device, predictor.dtype  # type: ignore[attr-defined]
+    predictor: Any = job.runner.predictor  # of the any-subset system: it has latents to fuse
+    network = predictor.network
     with torch.inference_mode():
-        aligned = network.align([z.to(device=device, dtype=dtype) for z in latents.values()])
+        aligned = predictor.aligned(latents)
         parts = [network.unpacked(z) for z in (*aligned, network.fuse(aligned))]
     names = [*(f"latent of {contrast}" for contrast in latents), "fused"]
     return {

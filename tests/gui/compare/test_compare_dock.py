@@ -27,6 +27,7 @@ from napari_mrsynth.io import read_image, write_volume
 from napari_mrsynth.preprocess.resample import resample
 from napari_mrsynth.session.job import ImmediateExecutor
 from phantoms import affine_of, lesion_labels, phantom, save
+from session.fakes import HandExecutor
 
 SHAPE, SPACING = (24, 28, 22), (7.5, 7.5, 7.5)
 SPOT = (slice(14, 17), slice(18, 21), slice(13, 16))
@@ -505,3 +506,94 @@ def test_intensities_can_be_compared_as_they_are(dock):
     dock.run.run.click()
     assert dock.presenter.looked[0].comparison.pair.factor == 1
     assert "difference of scale" in dock.how.text()
+
+
+def of_another_patient(truth):
+    return phantom(SHAPE, truth.grid.affine, "FLAIR", noise=0.02, seed=5)
+
+
+def assert_ended(dock):
+    assert dock.presenter.looked == ()
+    assert not dock.presenter.stage.is_on
+    assert not dock.presenter.stage.own
+    assert not dock.end.isVisibleTo(dock)
+    assert not dock.run.save.isEnabled()
+    assert "not shown any more" in dock.run.message.text()
+
+
+@pytest.mark.parametrize("name", ["FLAIR", "FLAIR (synthetic)"])
+def test_a_comparison_ends_when_a_layer_that_was_compared_leaves_the_viewer(dock, viewer, truth, name):
+    dock.run.run.click()
+    viewer.layers.remove(name)
+    other = of_another_patient(truth)
+    added(viewer, other if name == "FLAIR" else made_from(other), name)
+    dock.presenter.offer()
+    assert_ended(dock)
+    assert dock.choices.ticked == ["FLAIR (synthetic)"]
+    dock.run.run.click()
+    assert "Compared" in dock.run.message.text()
+
+
+@pytest.mark.parametrize("name", ["FLAIR", "FLAIR (synthetic)"])
+def test_a_comparison_ends_when_a_layer_that_was_compared_shows_other_voxels(
+    dock, viewer, truth, qtbot, name
+):
+    dock.run.run.click()
+    viewer.layers[name].data = of_another_patient(truth).display
+    qtbot.waitUntil(lambda: not dock.presenter.looked, timeout=5000)
+    assert_ended(dock)
+    dock.presenter.offer()
+    assert_ended(dock)
+
+
+def test_a_comparison_stays_when_other_layers_change_or_the_same_voxels_are_shown_through_another_view(
+    dock, viewer, truth
+):
+    dock.run.run.click()
+    viewer.layers["FLAIR"].data = viewer.layers["FLAIR"].data.view()
+    viewer.layers["T1w"].data = viewer.layers["T1w"].data * 2
+    viewer.layers.remove("lesions")
+    dock.presenter.offer()
+    assert dock.presenter.looked
+    assert dock.presenter.stage.is_on
+
+
+def test_what_changed_while_it_was_measured_is_not_shown(qtbot, viewer, truth, questions):
+    executor = HandExecutor()
+    added(viewer, truth)
+    added(viewer, made_from(truth))
+    dock = CompareDock(viewer, executor, questions)
+    qtbot.addWidget(dock)
+    dock.run.run.click()
+    viewer.layers["FLAIR (synthetic)"].data = of_another_patient(truth).display
+    executor.finish()
+    assert_ended(dock)
+
+
+def test_where_all_layers_were_replaced_the_place_that_is_looked_at_stays(dock, viewer, truth):
+    dock.run.run.click()
+    kept = [layer for layer in viewer.layers if layer not in dock.presenter.stage.own]
+    for layer in kept:
+        viewer.layers.remove(layer)
+    added(viewer, of_another_patient(truth), "FLAIR")
+    viewer.scene.camera.center = (0.0, 11.0, 12.0)
+    viewer.dims.set_point(0, 15.0)
+    place = tuple(viewer.dims.point)
+    dock.presenter.offer()
+    assert_ended(dock)
+    assert tuple(viewer.scene.camera.center) == (0.0, 11.0, 12.0)
+    assert tuple(viewer.dims.point) == place
+
+
+def test_a_comparison_that_ended_while_a_file_was_chosen_is_not_exported(dock, viewer, tmp_path, questions):
+    path = tmp_path / "figures.csv"
+
+    def save_as(title):
+        viewer.layers.remove("FLAIR (synthetic)")
+        return path
+
+    dock.run.run.click()
+    questions.save_as = save_as
+    dock.run.save.click()
+    assert not path.exists()
+    assert "ended before it was exported" in dock.run.message.text()

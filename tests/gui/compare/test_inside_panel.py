@@ -18,6 +18,7 @@ from napari_mrsynth.session import Parts, SynthesisSession
 from napari_mrsynth.session.job import ImmediateExecutor
 from napari_mrsynth.synthesis import Engine
 from phantoms import brain_study
+from session.fakes import HandExecutor
 
 
 @pytest.fixture
@@ -73,6 +74,41 @@ def test_what_is_shown_is_saved_with_its_whole_record(qtbot, viewer, synthesised
     told = json.loads((tmp_path / "seen.json").read_text())
     assert told["Provenance"]["contrast"] == "Latent of T1w"
     assert told["Provenance"]["bundle"]["id"] == "tiny"
+    presenter.let_go()
+
+
+@pytest.mark.parametrize("change", ["synthesise", "close"])
+def test_what_was_opened_up_goes_with_the_result_it_belongs_to(qtbot, viewer, synthesised, change):
+    panel = InsidePanel()
+    qtbot.addWidget(panel)
+    presenter = InsidePresenter(panel, viewer, ImmediateExecutor(), lambda: synthesised)
+    panel.open.click()
+    layer = viewer.layers[-1]
+    synthesised.switch("T2w", False)
+    synthesised.switch("T2w", True)
+    assert layer in viewer.layers
+    getattr(synthesised, change)()
+    assert layer not in viewer.layers
+    assert panel.sheets.count() == 0
+    assert not panel.sheets.isEnabled()
+    panel.sheet_chosen.emit(0)
+    assert not any(is_synthetic(each) for each in viewer.layers)
+    presenter.let_go()
+
+
+def test_a_slice_that_was_opened_up_too_late_is_not_shown(qtbot, viewer, synthesised):
+    executor = HandExecutor()
+    panel = InsidePanel()
+    qtbot.addWidget(panel)
+    presenter = InsidePresenter(panel, viewer, executor, lambda: synthesised)
+    before = list(viewer.layers)
+    panel.open.click()
+    synthesised.synthesise()
+    executor.finish()
+    assert list(viewer.layers) == before
+    panel.open.click()
+    executor.finish()
+    assert len(viewer.layers) == len(before) + 1
     presenter.let_go()
 
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from lesions.conftest import SHAPE, blob
+from napari_mrsynth.errors import InputError
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.layer_data import layer_tuple
 from napari_mrsynth.gui.lesions.dock import LesionDock
 from napari_mrsynth.gui.lesions.session import LesionSession
 from napari_mrsynth.imaging import LabelVolume
 from napari_mrsynth.io import read_image
-from napari_mrsynth.lesions import label_set
+from napari_mrsynth.lesions import Placement, label_set
 from napari_mrsynth.session import State
 from phantoms import affine_of, lesion_labels, phantom, save
 from session.fakes import HandExecutor
@@ -331,6 +332,42 @@ def test_while_the_brain_is_looked_for_only_cancel_works(make):
     assert not dock.paint.begin.isEnabled()
     dock.run.cancel.click()
     assert dock.session.status.state is State.BLOCKED
+
+
+def test_a_lesion_that_was_put_away_comes_back_with_a_click_and_cannot_be_stamped_unseen(painting, viewer):
+    painting.stamp.open.click()
+    painting.stamp.shape_chosen.emit("one_seg")
+    assert painting.run.run.isEnabled()
+    painting.session.put_away()
+    assert not painting.run.run.isEnabled()
+    assert "Click where the lesion should lie" in painting.run.run.toolTip()
+    click(viewer, tuple(viewer.layers["FLAIR"].data_to_world((34, 50, 30))))
+    assert painting.run.run.isEnabled()
+
+
+def test_a_lesion_is_not_moved_behind_a_running_job(scan):
+    session = LesionSession(HandExecutor())
+    session.placement = Placement((0.0, 0.0, 0.0))
+    session.choose(scan)
+    assert session.busy
+    with pytest.raises(InputError, match="one cannot move the lesion now"):
+        session.move(scale=2.0)
+    assert session.placement.scale == 1.0
+
+
+def test_another_scan_or_disease_cannot_be_chosen_behind_a_running_job(make, viewer, scan):
+    executor = HandExecutor()
+    dock = make(executor=executor)
+    shown = dock.presenter._scan
+    assert not dock.paint.scan.isEnabled()
+    assert not dock.paint.disease.isEnabled()
+    dock.paint.scan_chosen.emit("")
+    dock.paint.disease_chosen.emit("ms")
+    assert dock.presenter._scan is shown
+    assert dock.session.volume is not None
+    assert dock.session.classes.id == "tumour"
+    executor.finish()
+    assert dock.paint.scan.isEnabled()
 
 
 def test_a_generator_that_follows_the_brush_hears_of_every_stroke(painting):

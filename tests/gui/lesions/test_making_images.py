@@ -171,6 +171,22 @@ def test_everything_that_was_made_is_saved_marked_and_asked_about_before_it_is_r
     assert "Saved" in dock.session.status.message
 
 
+def test_no_image_of_an_earlier_lesion_stays_beside_another_ones_label(painting, tmp_path):
+    painting.make.make.click()
+    painting.make.save.click()
+    for contrast in CONTRASTS[1:]:
+        painting.make.ticked.emit(contrast, False)
+    painting.presenter.layers.painted.data_setitem(
+        (np.array([16]), np.array([20]), np.array([18])), np.array([2])
+    )
+    painting.make.make.click()
+    painting.make.save.click()
+    assert painting.making._questions.asked == 1
+    left = {path.name for path in (tmp_path / "out").glob("*.nii.gz")}
+    assert not [name for name in left if name.endswith(("T1ce.nii.gz", "T2w.nii.gz", "FLAIR.nii.gz"))]
+    assert len(left) == 3
+
+
 def test_what_is_missing_is_said_on_the_button(make, viewer, tmp_path):
     dock = make(BundleStore([tmp_path / "none"]))
     dock.paint.scan_chosen.emit("T1w")
@@ -253,6 +269,31 @@ def test_choosing_the_patients_own_lesion_changes_the_anatomy(painting, viewer):
     painting.make.make.click()
     record = painting.images.result.generated.anatomy.record
     assert record["lesions_removed"]["classes"] == [1, 2]
+
+
+def test_a_stroke_on_the_patients_own_lesions_changes_the_anatomy_too(painting, viewer):
+    data, attributes, _ = layer_tuple(lesion_labels(SHAPE, AFFINE), name="own")
+    layer = viewer.add_labels(data, **attributes)
+    painting.make.own_chosen.emit("own")
+    painting.make.make.click()
+    before = painting.images.result.generated.anatomy
+    painting.make.make.click()
+    assert painting.images.result.generated.anatomy is before
+    layer.data[...] = 0
+    layer.data[14:18, 20:24, 16:20] = 1
+    painting.make.make.click()
+    after = painting.images.result.generated.anatomy
+    assert after is not before
+    assert after.record["lesions_removed"]["classes"] == [1]
+
+
+def test_a_live_slice_of_one_patient_does_not_lie_over_the_next(painting, viewer):
+    painting.make.live.setChecked(True)
+    stroke(painting)
+    live(painting)
+    assert names(viewer, "(preview)")
+    painting.paint.scan_chosen.emit("FLAIR")
+    assert not names(viewer, "(preview)")
 
 
 def test_two_patients_on_equal_grids_are_never_mixed(qtbot, viewer, store, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -240,6 +241,35 @@ def test_a_fold_is_trained_without_its_patients_and_a_given_bundle_is_used_for_t
     for row in outcome.rows:
         if row.part == "test" and row.method == "network":
             assert again[row.key, row.region] == pytest.approx(row.nmse, rel=1e-4)
+
+
+def test_rows_of_folds_that_are_asked_for_no_longer_are_not_published(settings, tmp_path):
+    few = replace(settings, methods=("mean",))
+    run(replace(few, folds=4))
+    outcome = run(few)
+    with write_report(few, outcome, tmp_path)["rows"].open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["part"] for row in rows} == {"test", "fold-0", "fold-1"}
+    volumes = [(row["patient"], row["inputs"], row["target"], row["region"]) for row in rows]
+    assert len(set(volumes)) == len(volumes)
+
+
+def test_a_session_that_cannot_be_used_is_held_out_with_the_others_of_its_person(config, settings, tmp_path):
+    given = yaml.safe_load(config.read_text())
+    root = shutil.copytree(given["data"]["root"], tmp_path / "data")
+    for number in (0, 1):
+        (root / "sub-01").mkdir(exist_ok=True)
+        (root / f"patient{number}").rename(root / "sub-01" / f"ses-{number}")
+    next((root / "sub-01" / "ses-1").glob("*FLAIR*")).unlink()
+    (root / "subjects.tsv").write_text(
+        "subject\tsplit\nsub-01/ses-0\ttrain\nsub-01/ses-1\ttrain\n"
+        "patient2\ttrain\npatient3\ttrain\npatient4\ttest\n"
+    )
+    given["data"]["root"] = str(root)
+    longitudinal = tmp_path / "longitudinal.yaml"
+    longitudinal.write_text(yaml.safe_dump(given))
+    outcome = run(replace(settings, config=longitudinal, methods=("network",), quick=True))
+    assert [name for name, _ in outcome.skipped] == ["sub-01/ses-1"]
 
 
 def test_the_report_holds_every_pair_the_bars_and_says_that_a_rehearsal_is_one(whole, tmp_path):

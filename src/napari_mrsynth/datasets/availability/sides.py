@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -155,22 +156,26 @@ def known_by(manifest: Mapping[str, Any]) -> Knows:
 
 
 class Knows:
-    """Tells whether a patient had a part in a set: by id, by what scans show, or by a lesion map's name."""
+    """Tells whether a patient had a part in a set: by person, by what scans show, or by a lesion map's name.
+
+    Of a map every folder that it lies in counts, and its name up to every ``_``: ``sub-07_label-lesion_mask``
+    is of ``sub-07``.
+    """
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], maps: Iterable[str]) -> None:
         entries = list(entries)
-        self._ids = {str(entry.get("id")) for entry in entries}
+        self._people = {Subject(str(entry.get("id")), Path()).person for entry in entries}
         self._scans = KnownScans.of(entries)
         self._hashes = {entry.get("sha256") for entry in entries if entry.get("sha256")}
-        stems = [name.rsplit("/", 1)[-1] for name in maps]
-        self._maps = {*stems, *(stem.rpartition("_")[0] for stem in stems)}
+        parts = {part for name in maps for part in name.split("/")}
+        self._maps = {begun for part in parts for begun in accumulate(part.split("_"), "{}_{}".format)}
 
     def __call__(self, patient: Prepared) -> bool:
         """Whether it did."""
         record = patient.record()
-        own = patient.subject.rsplit("/", 1)[-1]
+        own = Subject(patient.subject, Path()).person.rsplit("/", 1)[-1]
         return (
-            patient.subject in self._ids
+            patient.person in self._people
             or record["sha256"] in self._hashes
             or self._scans.find(record) is not None
             or own in self._maps

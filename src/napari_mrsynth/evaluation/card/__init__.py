@@ -8,6 +8,7 @@ from napari_mrsynth.evaluation.card.measure import (
     measuring,
     name_below,
     patients_below,
+    refusing_trained_on,
 )
 from napari_mrsynth.evaluation.card.report import figures_of, write_card_report
 from napari_mrsynth.evaluation.card.significance import Difference, differences, holm
@@ -24,5 +25,6 @@ __all__ = [
     "measuring",
     "name_below",
     "patients_below",
+    "refusing_trained_on",
     "write_card_report",
 ]

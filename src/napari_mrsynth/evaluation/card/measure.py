@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_mrsynth.bundles import Bundle, Card
-from napari_mrsynth.errors import BundleError, FormatError, GridError, InputError, LabelError
+from napari_mrsynth.errors import BundleError, ConfigError, InputError
 from napari_mrsynth.evaluation.matching import Matching
 from napari_mrsynth.evaluation.metrics import METRICS
 from napari_mrsynth.evaluation.pairing import Pair
@@ -104,13 +104,14 @@ def measuring(
     -------
     rows : list of Row
     skipped : list of (patient, reason)
-        Patients with fewer than two of the model's contrasts, or that cannot be read, aligned or scored; an
-        empty lesion map is none, and the patient's brain is scored.
+        Patients with fewer than two of the model's contrasts, or that cannot be read, aligned or scored, or
+        of whose scans nothing can be made (no brain is found, say); an empty lesion map is none, and the
+        patient's brain is scored.
 
     Raises
     ------
-    BundleError
-        If the model makes no contrasts.
+    BundleError, ConfigError
+        If the model makes no contrasts, or cannot run.
     InputError
         If a patient was among the training subjects and `training_error` is False, or nothing could be
         measured.
@@ -119,7 +120,7 @@ def measuring(
     _require_synthesiser(card)
     names = {folder: name_below(root, folder) for folder in folders}
     if not training_error:
-        yield from _refusing_trained_on(card, names)
+        yield from refusing_trained_on(card, names)
     clock = Stopwatch()
     rows: list[Row] = []
     skipped: list[tuple[str, str]] = []
@@ -142,7 +143,9 @@ def measuring(
                 yield clock.at(share, f"{name}: {target} from {', '.join(used)}")
                 for method, made in _predictions(engine, bundle, study, used, target):
                     mine += _scored(name, method, made, study, used, target)
-        except (FormatError, GridError, LabelError) as error:
+        except (BundleError, ConfigError):
+            raise  # the model's fault, not this patient's
+        except InputError as error:
             skipped.append((name, str(error)))
         else:
             rows += mine
@@ -171,8 +174,21 @@ def _study(folder: Path, card: Card) -> Study:
     return build_study(volumes, name=files.name, mask=files.mask, lesions=lesions)
 
 
-def _refusing_trained_on(card: Card, names: Mapping[Path, str]) -> Generator[Progress]:
-    """Look at every patient before anything is made; refuse one of whose scans the model learnt."""
+def refusing_trained_on(card: Card, names: Mapping[Path, str]) -> Generator[Progress]:
+    """Look at every patient before anything is made; refuse one of whose scans the model learnt.
+
+    Parameters
+    ----------
+    card : Card
+        Of the model.
+    names : mapping of Path to str
+        The patients' folders, and what they are called.
+
+    Raises
+    ------
+    InputError
+        If the model learnt from one of them.
+    """
     clock, known = Stopwatch(), KnownScans.of(card.training.get("subjects", ()))
     for count, (folder, name) in enumerate(names.items()):
         yield clock.at(count / len(names), f"Looking whether {card.id} was trained on {name}")

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from napari_mrsynth.errors import InputError
+from napari_mrsynth.gui import garbage
 from napari_mrsynth.gui.layer_data import Tag, limits, placed
 from napari_mrsynth.progress import Progress
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
     from napari_mrsynth.session import SynthesisSession
     from napari_mrsynth.synthesis.sheets import Sheet
+
+
+def remove(viewer: ViewerModel, layer: Image | None) -> None:
+    """Take the layer of a look inside out of the viewer, where it is there."""
+    if layer is not None and layer in viewer.layers:
+        with garbage.left_for_later():
+            viewer.layers.remove(layer)
 
 
 def session_in(viewer: ViewerModel) -> SynthesisSession | None:

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.compare import inside
+from napari_mrsynth.gui.connections import Connections
 from napari_mrsynth.gui.widgets.pieces import muted
 from napari_mrsynth.session.job import Executor, Failed, Job, Ok, Outcome
 
@@ -90,11 +91,13 @@ class InsidePresenter:
         self._sheets: list[Sheet] = []
         self._layer: Image | None = None
         self._job: Job[Any] | None = None
+        self._listening = Connections()
         panel.asked.connect(self._ask)
         panel.sheet_chosen.connect(self._show)
 
     def let_go(self) -> None:
-        """Stop what is running."""
+        """Stop what is running, and leave what is shown to the user."""
+        self._listening.cut()
         if self._job is not None:
             self._job.on_end = lambda _: None
             self._job.cancel()
@@ -110,9 +113,30 @@ class InsidePresenter:
         if self._job is not None or index is None:
             self._panel.said.setText("Show axial slices: they are what the model works on.")
             return
+        self._follow(session)
         self._panel.said.setText("Looking inside …")
         self._job = Job(lambda: inside.opening(session, index), on_end=self._end)
         self._executor.run(self._job)
+
+    def _follow(self, session: SynthesisSession) -> None:
+        """Close what is opened up of a session's result once there is another, or another patient."""
+        opened = session.result
+
+        def look() -> None:
+            if session.result is not opened:
+                self._close()
+
+        self._listening.cut()
+        self._listening.make(look, session.synthesised, session.study_changed)
+
+    def _close(self) -> None:
+        """Take what is shown out of viewer and panel, and stop what is running."""
+        self.let_go()
+        self._job = None
+        inside.remove(self._viewer, self._layer)
+        self._layer, self._sheets = None, []
+        self._panel.show_sheets([])
+        self._panel.said.setText(WHAT)
 
     def _end(self, outcome: Outcome[list[Sheet]]) -> None:
         self._job = None

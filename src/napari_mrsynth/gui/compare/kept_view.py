@@ -48,7 +48,10 @@ class KeptView:
         )
 
     def giving_back(self, viewer: ViewerModel) -> Iterator[None]:
-        """Make `viewer` look as it did, step by step; layers that came or went meanwhile stay as they are."""
+        """Make `viewer` look as it did, step by step; layers that came or went meanwhile stay as they are.
+
+        Where none of the layers is left, another patient is shown: the place looked at is left alone.
+        """
         for layer, visible in self.visible.items():
             if layer in viewer.layers and layer.visible != visible:
                 layer.visible = visible
@@ -56,11 +59,13 @@ class KeptView:
         for name, value in self.grid.items():
             if getattr(viewer.canvas.grid, name) != value:
                 setattr(viewer.canvas.grid, name, value)
+        here = any(layer in viewer.layers for layer in self.visible)
         for name, value in self.dims.items():
-            if name == "ndisplay" or len(value) == viewer.dims.ndim:
+            if (here or name != "point") and (name == "ndisplay" or len(value) == viewer.dims.ndim):
                 setattr(viewer.dims, name, value)
         yield
-        move_camera(viewer, self.camera)
+        if here:
+            move_camera(viewer, self.camera)
         selected = {layer for layer in self.selected if layer in viewer.layers}
         if viewer.layers.selection != selected:
             viewer.layers.selection = selected

@@ -15,6 +15,7 @@ from napari_mrsynth.evaluation.words import how_measured
 from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.arrival import Arrival
 from napari_mrsynth.gui.compare import candidates
+from napari_mrsynth.gui.compare.compared import Compared
 from napari_mrsynth.gui.compare.stage import Stage, Way
 from napari_mrsynth.gui.compare.work import Looked, Task, exporting, looking
 from napari_mrsynth.gui.connections import Connections
@@ -33,6 +34,11 @@ _log = logging.getLogger(__name__)
 SLICES = ("Axial slice", "Coronal slice", "Sagittal slice")
 NOTHING = Status(State.EMPTY, "Open a scan and a prediction of it, or make one with the Synthesis dock.")
 READY = Status(State.READY, "Ready to compare.")
+REPLACED = Status(
+    State.READY,
+    "The comparison ended: what was compared is not shown any more.",
+    "Press Compare to measure what is here now.",
+)
 ENDED = Status(State.READY, "The comparison ended: its layer was removed.", "Press Compare to see it again.")
 
 
@@ -61,6 +67,9 @@ class ComparePresenter:
         self._truth_by_user = self._lesions_by_user = False
         self._arrival = Arrival(self._show_arrived)
         self._listening = Connections()
+        self._compared: Compared | None = None
+        self._ended: Status | None = None  # why the last comparison did, until the user does something
+        self._listening_to_compared = Connections()
         self._soon = QTimer(dock)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
@@ -97,6 +106,7 @@ class ComparePresenter:
     def disconnect(self) -> None:
         """Let go of the viewer, give its view back and stop what is running."""
         self._listening.cut()
+        self._listening_to_compared.cut()
         self._arrival.forget()
         if self._job is not None:
             self._job.on_end = self._job.on_step = lambda _: None
@@ -119,11 +129,13 @@ class ComparePresenter:
     def offer(self) -> None:
         """Show which layers can be compared; a new prediction whose truth is here is ticked.
 
-        A comparison whose layers the user removed ends.
+        A comparison ends when its own layers are removed, and when a scan or a prediction that was compared
+        has left the viewer or shows other voxels.
         """
-        removed = self.stage.is_on and not self.stage.is_whole
-        if removed:
-            self.end()
+        ended = self._why_ended()
+        if ended is not None:
+            self._ended = ended
+            self._take_off()
         panel = self._dock.choices
         scans, labels = candidates.scans_of(self._viewer), candidates.labels_of(self._viewer)
         names = [layer.name for layer in scans]
@@ -144,11 +156,20 @@ class ComparePresenter:
         )
         if self._job is None:
             self._say_ready()
-        if removed:
-            self._say(ENDED)
+            if ended is not None:
+                self._say(ended)
+
+    def _why_ended(self) -> Status | None:
+        """Say why the comparison that is shown cannot be shown any more, or return None where it can."""
+        if self.stage.is_on and not self.stage.is_whole:
+            return ENDED
+        if self._compared is not None and not self._compared.is_shown_in(self._viewer):
+            return REPLACED
+        return None
 
     def _remember(self) -> None:
         self._truth_by_user = self._lesions_by_user = True
+        self._ended = None
         if self._job is None:
             self._say_ready()
 
@@ -157,7 +178,7 @@ class ComparePresenter:
         if not (panel.ticked and panel.truth_name):
             self._say(NOTHING)
         elif not self.stage.is_on:
-            self._say(READY)
+            self._say(self._ended or READY)
 
     # ------------------------------------------------------------------ comparing
 
@@ -169,7 +190,10 @@ class ComparePresenter:
     def compare(self) -> None:
         """Compare what is chosen."""
         task = self._task()
-        self._start(lambda: looking(task), self._show_looked)
+        panel = self._dock.choices
+        compared = Compared(self._layer(name) for name in (*panel.ticked, panel.truth_name or ""))
+        self._ended = None
+        self._start(lambda: looking(task), partial(self._show_looked, compared))
 
     def cancel(self) -> None:
         """Stop what is running; nothing changes."""
@@ -178,8 +202,11 @@ class ComparePresenter:
 
     def end(self) -> None:
         """Take the comparison off the viewer and give the user's view back."""
-        self._arrival.begin(self._going_off(), at_once=not self._executor.asynchronous)
+        self._take_off()
         self._say(READY)
+
+    def _take_off(self) -> None:
+        self._arrival.begin(self._going_off(), at_once=not self._executor.asynchronous)
 
     def _task(self) -> Task:
         panel = self._dock.choices
@@ -222,7 +249,13 @@ class ComparePresenter:
         elif isinstance(outcome, Cancelled):
             self._say(Status(State.READY, "Cancelled."))
 
-    def _show_looked(self, looked: tuple[Looked, ...]) -> None:
+    def _show_looked(self, compared: Compared, looked: tuple[Looked, ...]) -> None:
+        self._listening_to_compared.cut()
+        self._compared = compared
+        self._listening_to_compared.make(self._offer_soon, *(layer.events.data for layer in compared.layers))
+        if not compared.is_shown_in(self._viewer):  # it changed while it was measured
+            self.offer()
+            return
         self.looked = looked
         self._dock.ways.show_predictions([each.comparison.name for each in looked])
         self._dock.offer_regions(list(looked[0].looks))
@@ -245,6 +278,8 @@ class ComparePresenter:
     def _going_off(self) -> Iterator[None]:
         """Take the comparison out of dock and viewer; the user's view comes back."""
         self.looked = ()
+        self._compared = None
+        self._listening_to_compared.cut()
         self._dock.show_results(running=False)
         self._dock.ways.show_way(self.stage.way, running=False)
         return self.stage.ending()
@@ -309,10 +344,15 @@ class ComparePresenter:
 
     def _export(self) -> None:
         path = self._questions.save_as("Export the comparison")
-        if path is not None:
-            place = self.stage.place.sliced()
-            index = place[1] if place is not None and place[0] == 0 else None
-            self._start(lambda: exporting(self.looked, path, index), self._show_written)
+        if path is None:
+            return
+        self.offer()
+        looked = self.looked
+        if not looked:
+            raise InputError("The comparison ended before it was exported.", hint="Compare again.")
+        place = self.stage.place.sliced()
+        index = place[1] if place is not None and place[0] == 0 else None
+        self._start(lambda: exporting(looked, path, index), self._show_written)
 
     def _show_written(self, path: Path) -> None:
         self._say(Status(State.DONE, f"Wrote {path.name}.", f"In {path.parent}"))

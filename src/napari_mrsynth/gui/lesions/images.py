@@ -49,7 +49,7 @@ class Made:
 
     def shows(self, labels: LabelVolume) -> bool:
         """Whether it was made of what is painted now."""
-        return labels.grid.same_as(self.labels.grid) and np.array_equal(labels.array, self.labels.array)
+        return _same(labels, self.labels)
 
 
 class LesionImages:
@@ -207,7 +207,7 @@ class LesionImages:
             return
         from napari_mrsynth.generation import paint_slice
 
-        maker, wanted, anatomy_of = self._require_maker(), self.wanted, self._anatomy_maker()
+        maker, wanted, anatomy_of = self._require_maker(), self.wanted, self._anatomy_maker(self._own_now())
 
         def make() -> Planes:
             anatomy = anatomy_of()
@@ -257,8 +257,8 @@ class LesionImages:
         if not labels.array.any():
             raise LabelError("Nothing has been painted yet.", hint="Paint or stamp a lesion first.")
         self.forget_preview()
-        maker, checker, wanted, own = self._require_maker(), self._checker, self.wanted, self.own
-        anatomy_of, classes = self._anatomy_maker(), self.session.classes
+        maker, checker, wanted, own = self._require_maker(), self._checker, self.wanted, self._own_now()
+        anatomy_of, classes = self._anatomy_maker(own), self.session.classes
         kept = replace(labels, array=np.array(labels.array))
 
         def work() -> Generator[Progress | Step, None, Made]:
@@ -295,15 +295,21 @@ class LesionImages:
         self.session.start(f"Making {', '.join(wanted)} …", work, done, step_taken)
 
     def save(self, folder: Path, *, overwrite: bool) -> None:
-        """Write everything that was made into a folder."""
+        """Write everything that was made into a folder; an earlier result of the patient there goes.
+
+        Its images would lie beside a label that they do not show.
+        """
         made = self.result
         if made is None:
             return
 
         def write() -> list[Path]:
-            from napari_mrsynth.generation.saving import save
+            from napari_mrsynth.generation.saving import remove_results, results_of, save
 
-            return [path for _, path in save(folder, made.generated, made.into, overwrite=overwrite)]
+            written = [path for _, path in save(folder, made.generated, made.into, overwrite=overwrite)]
+            earlier = results_of(folder, made.generated.anatomy.name)
+            remove_results(path for path in earlier if path not in written)
+            return written
 
         def saved(paths: list[Path]) -> None:
             self.session.say(Status(State.DONE, f"Saved {len(paths)} images.", f"In {folder}."))
@@ -311,13 +317,15 @@ class LesionImages:
         self.session.start(f"Saving into {folder.name} …", lambda: simply(write), saved)
 
     def existing(self, folder: Path) -> list[str]:
-        """Return the names of files in a folder that saving would replace."""
-        from napari_mrsynth.generation.saving import items_of
+        """Return the names of files in a folder that saving would replace or take away."""
+        from napari_mrsynth.generation.saving import items_of, results_of
 
         if self.result is None:
             return []
         items = items_of(self.result.generated, self.result.into)
-        return [item.file for item in items if (folder / item.file).exists()]
+        replaced = [item.file for item in items if (folder / item.file).exists()]
+        earlier = (path.name for path in results_of(folder, self.result.generated.anatomy.name))
+        return list(dict.fromkeys((*replaced, *earlier)))
 
     def forget_preview(self) -> None:
         """Ask for no preview any more."""
@@ -335,9 +343,18 @@ class LesionImages:
             raise BundleError(missing.message, hint=missing.hint)
         return self._maker
 
-    def _anatomy_maker(self) -> Any:
+    def _own_now(self) -> LabelVolume | None:
+        """Return the own lesions as they are drawn now, in a copy that later strokes do not reach."""
+        own, kept = self.own, self._anatomy
+        if own is None:
+            return None
+        if kept is not None and kept[1] is not None and _same(kept[1], own):
+            return kept[1]
+        return replace(own, array=np.array(own.array))
+
+    def _anatomy_maker(self, own: LabelVolume | None) -> Any:
         """Return a function that takes the anatomy, to be called in a worker; the last one is kept."""
-        volume, brain, own = self.session.volume, self.session.brain, self.own
+        volume, brain = self.session.volume, self.session.brain
         random = None if volume is None else self._random_of(volume)
         spacing = self._require_maker().spacing_mm
 
@@ -357,6 +374,10 @@ class LesionImages:
             return anatomy
 
         return take
+
+
+def _same(one: LabelVolume, other: LabelVolume) -> bool:
+    return one.grid.same_as(other.grid) and np.array_equal(one.array, other.array)
 
 
 def dice_in_words(made: Made) -> str:

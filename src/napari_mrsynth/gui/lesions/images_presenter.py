@@ -58,6 +58,7 @@ class ImagesPresenter:
         self.layers = ImageLayers(viewer)
         self._own: Layer | None = None
         self._own_for: Volume | None = None
+        self._looked_at: Volume | None = None
         self._following = False
         self._listening = Connections()
         self._seen: tuple[int, bytes] | None = None
@@ -200,6 +201,11 @@ class ImagesPresenter:
     # ------------------------------------------------------------------ what is shown
 
     def _look(self) -> None:
+        volume = self.images.session.volume
+        if volume is not self._looked_at:  # no slice of one patient lies over another
+            self._looked_at = volume
+            self.images.forget_preview()
+            self.layers.drop_previews()
         self._forget_own_of_others()
         self.images.look_for_models()
         if not self._painter.layers.is_painting:
@@ -242,7 +248,7 @@ class ImagesPresenter:
         layer = self._painter.layers.painted
         if layer is not None:
             layer.contour = OUTLINE
-        self._painter.layers.show_ghost(None, self.images.session.classes, fits=False)
+        self.images.session.put_away()
         self._panel.show_dice(dice_in_words(made))
 
     def _settle_dice(self, labels: LabelVolume) -> None:

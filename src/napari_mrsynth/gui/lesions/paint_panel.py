@@ -102,8 +102,10 @@ class PaintPanel(QWidget):
             button.setText(f"{name}  ·  {volume:.2f} ml" if volume else str(name))
         self.outside.setText(f"{outside_ml:.2f} ml lies outside the brain." if outside_ml else "")
 
-    def show_state(self, *, can_begin: bool, painting: bool, tool: str, value: int) -> None:
+    def show_state(self, *, can_choose: bool, can_begin: bool, painting: bool, tool: str, value: int) -> None:
         """Show what can be done now, and which tool and class of the layer are in use."""
+        self.scan.setEnabled(can_choose)
+        self.disease.setEnabled(can_choose)
         self.begin.setEnabled(can_begin)
         self.start.setEnabled(can_begin)
         self.painting.setEnabled(painting)

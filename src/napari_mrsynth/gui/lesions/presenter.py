@@ -137,6 +137,7 @@ class LesionPresenter:
     # ------------------------------------------------------------------ what the user does
 
     def _choose_scan(self, name: str) -> None:
+        self.session.refuse_while_busy("choose another scan")
         image = image_of(self._viewer.layers[name]) if name else None
         self._scan = self._viewer.layers[name] if name else None
         self._stop_painting()
@@ -158,6 +159,7 @@ class LesionPresenter:
         self.session.choose(scan, brain)
 
     def _use_disease(self, identity: str) -> None:
+        self.session.refuse_while_busy("choose another disease")
         self._stop_painting()
         self.session.use_disease(identity)
         self._dock.paint.show_classes(self.session.classes)
@@ -282,6 +284,7 @@ class LesionPresenter:
         session, layer = self.session, self.layers.painted
         ready = session.brain is not None and not session.busy
         self._dock.paint.show_state(
+            can_choose=not session.busy,
             can_begin=ready,
             painting=layer is not None and self.layers.is_painting,
             tool=self._tool,
@@ -300,7 +303,9 @@ class LesionPresenter:
     def _show_run(self) -> None:
         session = self.session
         why_not = None
-        if session.ghost is None:
+        if session.ghost is None and session.shape is not None:
+            why_not = Status(State.BLOCKED, "Click where the lesion should lie.")
+        elif session.ghost is None:
             why_not = Status(State.BLOCKED, "Choose a lesion of a library, or draw a random one.")
         elif session.ghost.refusal is not None:
             why_not = Status(State.BLOCKED, session.ghost.refusal.message, session.ghost.refusal.hint)
@@ -314,6 +319,7 @@ class LesionPresenter:
     def _show_ghost(self, ghost: Ghost | None) -> None:
         if ghost is None:
             self.layers.show_ghost(None, self.session.classes, fits=False)
+            self._show_run()
             return
         self.layers.show_ghost(ghost.placed, self.session.classes, fits=ghost.refusal is None)
         placement = self.session.placement

@@ -42,7 +42,7 @@ class LesionSession(LesionSituation):
 
     def choose(self, volume: Volume | None, brain: BrainMask | None = None) -> None:
         """Paint into another scan's space, or into none; its brain is found first, if it is not given."""
-        self._refuse_while_busy("choose another scan")
+        self.refuse_while_busy("choose another scan")
         self._forget_ghost()
         self.volume, self.brain = volume, None
         self.choice_changed.emit()
@@ -62,7 +62,7 @@ class LesionSession(LesionSituation):
 
     def use_disease(self, identity: str) -> None:
         """Paint the classes of another disease; library and shape are forgotten."""
-        self._refuse_while_busy("choose another disease")
+        self.refuse_while_busy("choose another disease")
         self.classes = label_set(identity)
         self.library = self.lesion = self.part = None
         self._forget_ghost()
@@ -95,7 +95,7 @@ class LesionSession(LesionSituation):
 
     def open_library(self, folder: Path) -> None:
         """Take shapes from a folder."""
-        self._refuse_while_busy("open a library")
+        self.refuse_while_busy("open a library")
         classes = self.classes
 
         def opened(library: LesionLibrary) -> None:
@@ -137,9 +137,16 @@ class LesionSession(LesionSituation):
         self.start(f"Drawing a lesion with seed {seed} …", lambda: simply(draw), drawn)
 
     def move(self, **changes: Any) -> None:
-        """Change the placement by its fields: ``centre_mm``, ``scale``, ``rotation_deg``, ``mirror``."""
+        """Change the placement by its fields: ``centre_mm``, ``scale``, ``rotation_deg``, ``mirror``.
+
+        Raises
+        ------
+        InputError
+            If a job is running, which the lesion would be moved behind.
+        """
         if self.placement is None:
             return
+        self.refuse_while_busy("move the lesion")
         self.placement = replace(self.placement, **changes)
         self.choice_changed.emit()
         self._place()
@@ -152,7 +159,7 @@ class LesionSession(LesionSituation):
         LabelError
             If it would lie outside the brain.
         """
-        self._refuse_while_busy("stamp")
+        self.refuse_while_busy("stamp")
         if self.ghost is None:
             raise InputError("There is no lesion to stamp.", hint="Choose one from a library first.")
         if self.ghost.refusal is not None:
@@ -198,19 +205,24 @@ class LesionSession(LesionSituation):
         LabelError
             If nothing was painted.
         """
-        self._refuse_while_busy("save")
+        self.refuse_while_busy("save")
         if not labels.array.any():
             raise LabelError("Nothing has been painted yet.", hint="Paint or stamp a lesion first.")
+        kept = replace(labels, array=np.array(labels.array))  # strokes go on meanwhile
 
         def write() -> Path:
             from napari_mrsynth.io import write_volume
 
-            return write_volume(path, labels)
+            return write_volume(path, kept)
 
         def saved(written: Path) -> None:
             self.say(Status(State.DONE, f"Saved {written.name}.", f"In {written.parent}."))
 
         self.start(f"Saving {path.name} …", lambda: simply(write), saved)
+
+    def put_away(self) -> None:
+        """Take the lesion that is not stamped yet out of sight; the next click places it again."""
+        self._forget_ghost()
 
     def cancel(self) -> None:
         """Stop what is running."""

@@ -115,7 +115,7 @@ class LesionSituation:
         InputError
             If another one is running.
         """
-        self._refuse_while_busy("start another")
+        self.refuse_while_busy("start another")
 
         def ended(outcome: Outcome[T]) -> None:
             if isinstance(outcome, Ok):
@@ -161,7 +161,14 @@ class LesionSituation:
             raise InputError("No library of lesions is open.", hint="Open a folder of lesion maps first.")
         return self.library
 
-    def _refuse_while_busy(self, purpose: str) -> None:
+    def refuse_while_busy(self, purpose: str) -> None:
+        """Refuse what would change what a running job works on.
+
+        Raises
+        ------
+        InputError
+            If one is running.
+        """
         if self.busy:
             raise InputError(
                 f"Something is running: one cannot {purpose} now.", hint="Wait for it, or press Cancel."

@@ -83,7 +83,7 @@ class StructurePanel(QWidget):
 
     def enable(self, on: bool) -> None:
         """Let the user change things, or not."""
-        for widget in (self.scan, self.beta, self.blur, self.expand, self.draw, self.seed):
+        for widget in (self.scan, self.lesions, self.beta, self.blur, self.expand, self.draw, self.seed):
             widget.setEnabled(on)
 
     def show_share(self, share: float | None) -> None:

@@ -130,8 +130,8 @@ class StructurePresenter:
 
     def _choose_lesions(self, name: str) -> None:
         image = self._image_of(name)
-        self._lesions = self._viewer.layers[name] if isinstance(image, LabelVolume) else None
         self.session.leave_out(image if isinstance(image, LabelVolume) else None)
+        self._lesions = self._viewer.layers[name] if isinstance(image, LabelVolume) else None
 
     def _image_of(self, name: str) -> Volume | LabelVolume | None:
         return image_from_layer(self._viewer.layers[name], None, self._questions) if name else None

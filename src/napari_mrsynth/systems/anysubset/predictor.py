@@ -58,7 +58,7 @@ class AnySubsetPredictor:
     @torch.inference_mode()
     def decode(self, latents: Mapping[str, Tensor], wanted: Sequence[str]) -> dict[str, Tensor]:
         """Fuse the given latents and decode each wanted contrast to (B, H, W) float32."""
-        made = self.network.decode(self.network.fused_parts(self._aligned(latents)), wanted).float()
+        made = self.network.decode(self.network.fused_parts(self.aligned(latents)), wanted).float()
         return {contrast: made[:, index] for index, contrast in enumerate(wanted)}
 
     @torch.inference_mode()
@@ -67,12 +67,13 @@ class AnySubsetPredictor:
 
         The fusion's arg-max, per channel, put to the vote; the first of equals wins.
         """
-        present = self._aligned(latents)
+        present = self.aligned(latents)
         winners = torch.stack([self.network.unpacked(z) for z in present]).argmax(dim=0)
         votes = torch.stack([(winners == index).sum(dim=1) for index in range(len(present))])
         return votes.argmax(dim=0).to(torch.uint8)
 
-    def _aligned(self, latents: Mapping[str, Tensor]) -> list[Tensor]:
+    @torch.inference_mode()
+    def aligned(self, latents: Mapping[str, Tensor]) -> list[Tensor]:
         """Return the latents in their order, each brought to the one that the network's inputs name first.
 
         As in training: whatever order they are given in, the same one is the reference.

@@ -34,7 +34,7 @@ from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import setting
-from napari_mrsynth.training.subjects import Subject
+from napari_mrsynth.training.subjects import Subject, find_subjects
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,12 @@ class Outcome:
         Every scored region of the methods and patients that were asked for.
     contrasts : tuple of str
         The contrasts, in the configuration's order.
-    csv : Path
-        The table the rows are kept in.
     skipped : tuple of (id, reason)
         Patients that could not be used.
     """
 
     rows: tuple[Row, ...]
     contrasts: tuple[str, ...]
-    csv: Path
     skipped: tuple[tuple[str, str], ...] = ()
 
 
@@ -104,7 +101,7 @@ def run(settings: AnySubset, report: ProgressCallback | None = None) -> Outcome:
                     tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {method}")
         judged = {(part.name, patient.subject) for part in parts for patient in part.judge}
         rows = tuple(r for r in ledger.rows if (r.part, r.patient) in judged and r.method in settings.methods)
-        return Outcome(rows, data.contrasts, ledger.path, tuple(skipped))
+        return Outcome(rows, data.contrasts, tuple(skipped))
 
 
 def _by_baseline(
@@ -154,7 +151,9 @@ def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
     """Train on the part's patients, or go on with a training that was interrupted."""
     from napari_mrsynth.training.run import train
 
-    held_out = [] if part.name == "test" else [patient.subject for patient in part.judge]
+    people = {patient.person for patient in part.judge}
+    subjects = find_subjects(replace(load_config(settings.config, settings.overrides).data, split="train"))
+    held_out = [] if part.name == "test" else [s.id for s in subjects if s.person in people]  # every session
     overrides = [
         *settings.overrides,
         setting("data.held_out", held_out),
@@ -180,9 +179,10 @@ def _as_seen(patient: Prepared, data: DataConfig) -> Prepared:
 
 def _require_unseen(bundle: Bundle, judged: Sequence[Prepared]) -> None:
     listed = bundle.card.training.get("subjects", ())
-    names, known = {entry.get("id") for entry in listed}, KnownScans.of(listed)
+    known = KnownScans.of(listed)
+    people = {Subject(str(entry.get("id")), Path()).person for entry in listed}
     for patient in judged:
-        if patient.subject in names or known.find(patient.record()) is not None:
+        if patient.person in people or known.find(patient.record()) is not None:
             raise InputError(
                 f"{bundle.card.id} was trained on {patient.subject}: its error there says nothing.",
                 hint="Judge it on patients it has not seen.",

@@ -120,8 +120,7 @@ class Ledger:
         self._done |= {row.key for row in new}
 
     def _write(self) -> None:
-        with replacing(self.path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(",".join(NAMES) + "\n" + _lines(self.rows))
+        write_rows(self.path, self.rows)
 
     def _earlier_origins(self) -> dict[tuple[str, str], Any]:
         if not self._origins_path.is_file():
@@ -137,6 +136,12 @@ class Ledger:
             nested.setdefault(part, {})[method] = origin
         with replacing(self._origins_path) as temporary:
             temporary.write_text(json.dumps(nested, indent=1), encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
+    """Write rows as CSV, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join(NAMES) + "\n" + _lines(rows))
 
 
 def _lines(rows: Iterable[Row]) -> str:

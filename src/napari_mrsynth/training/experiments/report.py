@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from napari_mrsynth import __version__
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.any_subset import Outcome
+from napari_mrsynth.training.experiments.ledger import write_rows
 from napari_mrsynth.training.experiments.plan import METHODS, NETWORK, AnySubset, command_of
 from napari_mrsynth.training.experiments.published import published_lines
 from napari_mrsynth.training.experiments.summary import Table, bars_of, by_kind
@@ -41,8 +41,7 @@ def write_report(settings: AnySubset, outcome: Outcome, folder: Path) -> dict[st
     }
     tables = by_kind(outcome.rows)
     _draw(tables, paths["figure"])
-    with replacing(paths["rows"]) as temporary:
-        shutil.copyfile(outcome.csv, temporary)
+    write_rows(paths["rows"], outcome.rows)
     with replacing(paths["page"]) as temporary:
         temporary.write_text(page(settings, outcome, tables, figure=paths["figure"].name), encoding="utf-8")
     return paths

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
 from napari_mrsynth.training.experiments.joyce.running import Outcome
+from napari_mrsynth.training.experiments.ledger import write_rows
 from napari_mrsynth.training.experiments.plan import Settings, written
 from napari_mrsynth.training.experiments.summary import Bar, Table
 from napari_mrsynth.training.figures import Spread
@@ -65,8 +65,7 @@ def write_report(
     tables = tables_of(experiment, outcome)
     bars = experiment.bars(tables)
     _draw(experiment, tables, paths["figure"])
-    with replacing(paths["rows"]) as temporary:
-        shutil.copyfile(outcome.csv, temporary)
+    write_rows(paths["rows"], outcome.rows)
     with replacing(paths["page"]) as temporary:
         temporary.write_text(
             page(experiment, tables, bars, settings, figure=paths["figure"].name), encoding="utf-8"

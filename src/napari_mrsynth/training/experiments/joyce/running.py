@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
@@ -22,12 +21,9 @@ class Outcome:
     ----------
     rows : tuple of Row
         Every scored region of what the experiment asks for.
-    csv : Path
-        The table the rows are kept in.
     """
 
     rows: tuple[Row, ...]
-    csv: Path
 
     def table(self, line: Line) -> Table:
         """Return the rows that a line shows."""
@@ -78,4 +74,4 @@ def run(experiment: Experiment, settings: Settings, report: ProgressCallback | N
                 tell(f"{part.name}, {patient.subject}: {pair[1]} from {', '.join(pair[0])} by {arm.method}")
         judged = {(part.name, patient.subject, arm.method) for part, arm in asked for patient in part.judge}
         kept = tuple(row for row in ledger.rows if (row.part, row.patient, row.method) in judged)
-        return Outcome(kept, ledger.path)
+        return Outcome(kept)
