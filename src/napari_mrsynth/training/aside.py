@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_mrsynth.errors import InputError
 from napari_mrsynth.preprocess.likeness import KnownScans
-from napari_mrsynth.training.prepared import Part, Prepared
+from napari_mrsynth.training.prepared import Prepared, SomeSlices
 
 BLOCK, EVERY = 8, 4
 """With one patient, of every four blocks of eight slices the last one is kept aside.
@@ -120,7 +120,7 @@ def _by_slices(patient: Prepared, neighbours: int) -> Aside:
             f"{patient.subject} has {len(brain)} slices with brain: too few to keep some aside.",
             hint="Give more than one patient.",
         )
-    return Aside((Part.of(patient, learnt),), patient, _spread(kept), by_slices=True)
+    return Aside((SomeSlices.of(patient, learnt),), patient, _spread(kept), by_slices=True)
 
 
 def _spread(planes: NDArray[np.intp]) -> NDArray[np.intp]:

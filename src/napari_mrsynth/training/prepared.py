@@ -131,13 +131,13 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Part(Prepared):
+class SomeSlices(Prepared):
     """A prepared patient of whom only the brain in some slices counts: those beside them are still read."""
 
     planes: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, patient: Prepared, planes: Iterable[int]) -> Part:
+    def of(cls, patient: Prepared, planes: Iterable[int]) -> SomeSlices:
         """Return a patient of whom only these axial slices count."""
         return cls(patient.subject, patient.folder, patient.patient, tuple(int(plane) for plane in planes))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from napari_mrsynth.errors import ConfigError, InputError
 from napari_mrsynth.training.config import DataConfig
@@ -67,6 +68,11 @@ def person_of(folder: Path) -> str:
         return folder.parent.as_posix()
     person = _SESSION.sub("", folder.as_posix())
     return person if person != folder.as_posix() else ""
+
+
+def persons_in(records: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return whose the patients are that a card or a manifest lists by their ids."""
+    return {Subject(str(record.get("id")), Path()).person for record in records}
 
 
 @dataclass(frozen=True)

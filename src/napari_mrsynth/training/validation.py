@@ -16,14 +16,14 @@ from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.curve import Curve
 from napari_mrsynth.training.heldout import needs_all, pairs
 from napari_mrsynth.training.measure import Pair, nmse_table
-from napari_mrsynth.training.prepared import Part, Prepared
+from napari_mrsynth.training.prepared import Prepared, SomeSlices
 from napari_mrsynth.training.samples import draw_sample, picture_in
 
 
-def thinned(patient: Prepared, every: int) -> Part:
+def thinned(patient: Prepared, every: int) -> SomeSlices:
     """Return a patient of whom only every `every`-th slice with brain counts."""
     brain = np.flatnonzero(patient.mask.any(axis=(1, 2)))
-    return Part.of(patient, brain[len(brain) // 2 % every :: every])
+    return SomeSlices.of(patient, brain[len(brain) // 2 % every :: every])
 
 
 def few_pairs(inputs: Sequence[str], outputs: Sequence[str], *, needs_all: bool = False) -> list[Pair]:

@@ -15,7 +15,7 @@ from napari_mrsynth.preprocess.likeness import KnownScans
 from napari_mrsynth.progress import ProgressCallback
 from napari_mrsynth.training.config import DataConfig
 from napari_mrsynth.training.prepared import Prepared, prepare_all
-from napari_mrsynth.training.subjects import Split, Subject, find_subjects
+from napari_mrsynth.training.subjects import Split, Subject, find_subjects, persons_in
 
 SPLITS = ("train", "test")
 EVERY = 4
@@ -164,7 +164,7 @@ class Knows:
 
     def __init__(self, entries: Iterable[Mapping[str, Any]], maps: Iterable[str]) -> None:
         entries = list(entries)
-        self._people = {Subject(str(entry.get("id")), Path()).person for entry in entries}
+        self._people = persons_in(entries)
         self._scans = KnownScans.of(entries)
         self._hashes = {entry.get("sha256") for entry in entries if entry.get("sha256")}
         parts = {part for name in maps for part in name.split("/")}

@@ -34,7 +34,7 @@ from napari_mrsynth.training.experiments.telling import Teller
 from napari_mrsynth.training.heldout import pairs, synthesise
 from napari_mrsynth.training.prepared import Prepared, prepare_all
 from napari_mrsynth.training.strict import setting
-from napari_mrsynth.training.subjects import Subject, find_subjects
+from napari_mrsynth.training.subjects import Subject, find_subjects, persons_in
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _by_network(
     from napari_mrsynth.systems import load_predictor
 
     given = settings.bundle if part.name == "test" else None
-    bundle = given or _trained(settings, part, tell)
+    bundle = given or _trained(settings, data, part, tell)
     _require_unseen(bundle, part.judge)
     method = str(bundle.card.normalisation.get("method"))
     if method == "foreground-zscore":
@@ -147,13 +147,14 @@ def _by_network(
                 yield patient, pair, made
 
 
-def _trained(settings: AnySubset, part: Part, tell: Teller) -> Bundle:
+def _trained(settings: AnySubset, data: DataConfig, part: Part, tell: Teller) -> Bundle:
     """Train on the part's patients, or go on with a training that was interrupted."""
     from napari_mrsynth.training.run import train
 
-    people = {patient.person for patient in part.judge}
-    subjects = find_subjects(replace(load_config(settings.config, settings.overrides).data, split="train"))
-    held_out = [] if part.name == "test" else [s.id for s in subjects if s.person in people]  # every session
+    held_out: list[str] = []
+    if part.name != "test":  # every session of those who are judged, also one that cannot be used
+        people = {patient.person for patient in part.judge}
+        held_out = [s.id for s in find_subjects(replace(data, split="train")) if s.person in people]
     overrides = [
         *settings.overrides,
         setting("data.held_out", held_out),
@@ -179,8 +180,7 @@ def _as_seen(patient: Prepared, data: DataConfig) -> Prepared:
 
 def _require_unseen(bundle: Bundle, judged: Sequence[Prepared]) -> None:
     listed = bundle.card.training.get("subjects", ())
-    known = KnownScans.of(listed)
-    people = {Subject(str(entry.get("id")), Path()).person for entry in listed}
+    known, people = KnownScans.of(listed), persons_in(listed)
     for patient in judged:
         if patient.person in people or known.find(patient.record()) is not None:
             raise InputError(
