@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_mrsynth.io.figures import blank_figure, write_png
-from napari_mrsynth.training.prepared import Prepared
+from napari_mrsynth.training.prepared import Prepared, SomeSlices
 from napari_mrsynth.training.registry import predictor_of
 
 if TYPE_CHECKING:
@@ -28,20 +27,6 @@ OFF = 3
 
 _INK = "#d8d8d8"
 _SCALE = f"“off”: the absolute difference, brightest at 1/{OFF} of white"
-
-
-@dataclass(frozen=True)
-class OneSlice(Prepared):
-    """A prepared patient of whom one slice counts: the one at `plane`."""
-
-    plane: int = 0
-
-    @cached_property
-    def mask(self) -> NDArray[np.bool_]:
-        """Brain in that slice, (S, A, R) bool."""
-        mask = np.array(Prepared(self.subject, self.folder).mask)
-        mask[np.arange(len(mask)) != self.plane] = False
-        return mask
 
 
 def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, title: str) -> None:
@@ -74,7 +59,7 @@ def draw_sample(path: Path, system: str, network: nn.Module, patient: Prepared, 
         return
     predictor = predictor_of(system, deepcopy(network).float())
     plane = int(patient.mask.sum(axis=(1, 2)).argmax())
-    one = OneSlice(patient.subject, patient.folder, patient.patient, plane)
+    one = SomeSlices.of(patient, [plane])
     made = synthesise(predictor, one, requests)
     rows = []
     for inputs, target in requests:
