@@ -76,25 +76,24 @@ class Adaptation(TrainingSystem[AnySubsetNetwork]):
 
     def cost(self, inputs: Tensor, truth: Tensor, mask: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cost and its terms for one batch; from `rng` come the subsets of inputs."""
-        latents = self.network.align(
-            [
-                self.network.encode(
-                    c, inputs[:, self.contrasts.index(c)].contiguous(memory_format=torch.channels_last)
-                )
-                for c in self.given
-            ]
-        )
+        encoded = [
+            self.network.encode(
+                c, inputs[:, self.contrasts.index(c)].contiguous(memory_format=torch.channels_last)
+            )
+            for c in self.given
+        ]
+        parts = [self.network.in_parts(z) for z in self.network.align(encoded)]
         truth = truth[:, self.placed(self.wanted)]
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
         zero = torch.zeros((), device=truth.device)
         terms = {"fused": zero, "individual": zero, "variance": zero}
-        terms["variance"] = latent_variance([self.network.shared(z) for z in latents])
+        terms["variance"] = latent_variance([self.network.shared(z) for z in parts])
         for subset in self._subsets(rng):
             present = {self.given[index] for index in subset}
             counts = torch.tensor([float(c not in present) for c in self.wanted]).to(truth)
             if not bool(counts.any()):
                 continue
-            fused = self.network.fuse([latents[index] for index in subset])
+            fused = self.network.fused_parts([parts[index] for index in subset])
             kind = "individual" if len(subset) == 1 else "fused"
             for made in self.network.answers(fused, self.wanted):
                 error = self.objective.error(made, truth, weight * counts[:, None, None], self.scale)

@@ -2,7 +2,7 @@
 
 ``max`` is the fusion of Joyce et al. 2017; ``max-mean-spread`` stacks the maximum, the mean and the mean
 absolute deviation along the channels. Of one or two latents these three repeat themselves: the maximum of one
-is its mean, that of two is their mean and deviation added. Where no gradient is wanted they are left out
+is its mean, that of two is their mean and deviation added. What repeats can be left out
 (:func:`fuse_briefly`), and the convolutions that read them add up their kernels instead (:func:`read`).
 """
 
@@ -20,7 +20,7 @@ PARTS = {"max": 1, "mean": 1, "max-mean-spread": 3}
 
 
 class Fused(NamedTuple):
-    """A fused latent in parts, which saves copies of the whole.
+    """A latent, of one contrast or fused, in parts, which saves copies of the whole.
 
     Attributes
     ----------
@@ -73,6 +73,13 @@ def fuse_briefly(latents: Sequence[Tensor], fusion: str) -> Tensor:
     return fuse(latents, fusion)
 
 
+def fuse_parts(latents: Sequence[Fused], fusion: str) -> Fused:
+    """Fuse latents in parts, what they share briefly."""
+    shared = fuse_briefly([z.shared for z in latents], fusion)
+    present = reduce(torch.maximum, [z.inside for z in latents])
+    return Fused(shared, total([z.total for z in latents]), present)
+
+
 def read(conv: nn.Conv2d, fused: Tensor) -> Tensor:
     """Apply a convolution over :func:`fuse`'s channels to them, or to :func:`fuse_briefly`'s."""
     if fused.shape[1] == conv.in_channels:
@@ -85,10 +92,9 @@ def read(conv: nn.Conv2d, fused: Tensor) -> Tensor:
     return nn.functional.conv2d(fused, weight, conv.bias, padding=conv.padding)
 
 
-def inside(latents: Sequence[Tensor]) -> Tensor:
-    """Return (B, 1, H, W): 1 where any latent is not zero in all channels, else 0; of their dtype."""
-    found = [z.abs().sum(dim=1, keepdim=True) for z in latents]
-    return (total(found) != 0).to(latents[0])
+def inside(latent: Tensor) -> Tensor:
+    """Return (B, 1, H, W): 1 where a latent is not zero in all channels, else 0; of its dtype."""
+    return (latent.detach().abs().sum(dim=1, keepdim=True) != 0).to(latent)
 
 
 def total(parts: Sequence[Tensor]) -> Tensor:

@@ -80,14 +80,14 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
         """
         names = self.network.inputs
         encoded = [self.network.encode(c, _channels_last(inputs[:, self.contrasts.index(c)])) for c in names]
-        latents = self.network.align(encoded)
+        parts = [self.network.in_parts(z) for z in self.network.align(encoded)]
         weight = mask[:, None].to(truth) if self.objective.brain_only else torch.ones_like(truth[:, :1])
         outputs = self.placed(self.network.outputs)
         truth, scale = truth[:, outputs], self.scale[outputs]
         zero = torch.zeros((), device=truth.device)
         terms = {"fused": zero, "individual": zero}
         for subset in self._subsets(rng):
-            answers = self.network.answers(self.network.fuse([latents[i] for i in subset]))
+            answers = self.network.answers(self.network.fused_parts([parts[i] for i in subset]))
             given = {names[i] for i in subset}
             counts = torch.tensor([float(c not in given) for c in self.network.outputs]).to(truth)
             if not bool(counts.any()):
@@ -96,7 +96,7 @@ class AnySubsetTraining(ConfiguredSystem[AnySubsetNetwork]):
             for made in answers[-1:] if self.objective.voxelwise_steps else answers:
                 error = self.objective.error(made, truth, weight * counts[:, None, None], scale)
                 terms[kind] = terms[kind] + error
-        terms["variance"] = latent_variance([self.network.shared(z) for z in latents])
+        terms["variance"] = latent_variance([self.network.shared(z) for z in parts])
         loss = (
             terms["fused"]
             + self.objective.individual * terms["individual"]

@@ -76,5 +76,5 @@ def latent_variance(latents: Sequence[Tensor]) -> Tensor:
     mean = sum(latents[1:], latents[0]) / len(latents)
     spread = torch.zeros((), device=latents[0].device)
     for z in latents:
-        spread = spread + (z - mean).square().mean()
+        spread = spread + (z - mean).square().mean(dtype=torch.float32)
     return spread / len(latents)

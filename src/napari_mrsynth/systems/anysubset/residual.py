@@ -131,9 +131,9 @@ class ResidualEncoder(nn.Module):
         """Map (B, in_channels, H, W), 0 outside the brain, to the packed latent."""
         middle = x.shape[1] // 2
         brain = (x[:, middle : middle + 1] != 0).to(x)
-        mask = nn.functional.max_pool2d(brain, 2)
         x = x * brain
         fine = self.pack(self.fine(x))
+        mask = nn.functional.max_pool2d(brain, 2).to(fine)  # of its dtype: a wider one would widen all it masks
         z: Tensor = self.trunk(fine, mask) + self._packed_detail(fine)
         if self.voxelwise is not None:
             z = torch.cat([z, self.pack(self.voxelwise(x))], dim=1)
@@ -208,7 +208,7 @@ class ResidualDecoder(nn.Module):
             shared, total, mask = z
         else:
             shared = z[:, : self.fused].contiguous(memory_format=torch.channels_last)
-            total, mask = z[:, self.fused :], inside([shared.detach()])
+            total, mask = z[:, self.fused :], inside(shared)
         features = self.unpack(self.act((self.trunk(shared, mask) + read(self.skip, shared)) * mask))
         if self.voxelwise is None:
             return [self._heads(features)]

@@ -78,7 +78,7 @@ class ResidualScansNetwork(ScansNetwork):
         Once trained they are not negative. While training they may be: a bend at 0 has no slope there, and a
         contrast that was once driven below it would stay black.
         """
-        mask = inside([code.detach()])
+        mask = inside(code)
         told = self.join(torch.cat([code, self.named(contrast, code)], dim=1))
         features = self.unpack(self.block(told * mask, mask))
         made = self.fine(torch.cat([features, self.named(contrast, features)], dim=1))
