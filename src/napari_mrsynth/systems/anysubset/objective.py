@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from napari_mrsynth.systems.anysubset.fusion import total
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ class Objective:
 
 
 def latent_variance(latents: Sequence[Tensor]) -> Tensor:
-    """Return the mean voxel-wise population variance across latents, each (B, C, H, W); 0 for one."""
+    """Return the mean voxel-wise population variance across latents, each (B, C, H, W); 0 for one.
+
+    Deviations from a mean sum to zero, and so do their gradients in it: none is taken through it.
+    """
     if len(latents) < 2:
         return torch.zeros((), device=latents[0].device)
-    mean = sum(latents[1:], latents[0]) / len(latents)
-    spread = torch.zeros((), device=latents[0].device)
-    for z in latents:
-        spread = spread + (z - mean).square().mean(dtype=torch.float32)
-    return spread / len(latents)
+    mean = total([z.detach() for z in latents]) / len(latents)
+    return total([nn.functional.mse_loss(z, mean) for z in latents]) / len(latents)

@@ -133,7 +133,7 @@ class ResidualEncoder(nn.Module):
         brain = (x[:, middle : middle + 1] != 0).to(x)
         x = x * brain
         fine = self.pack(self.fine(x))
-        mask = nn.functional.max_pool2d(brain, 2).to(fine)  # of its dtype: a wider one would widen all it masks
+        mask = nn.functional.max_pool2d(brain, 2).to(fine)  # a wider dtype would widen all that it masks
         z: Tensor = self.trunk(fine, mask) + self._packed_detail(fine)
         if self.voxelwise is not None:
             z = torch.cat([z, self.pack(self.voxelwise(x))], dim=1)
