@@ -4,9 +4,10 @@
 
 The step is that of the configuration (by default the shipped one): augmented crops, cost, gradients, AdamW
 and averaged weights, at its batch, crop and precision (float32 where the processor has no bfloat16), with the
-network in channels-last memory. *Plainly* is float32 and contiguous memory, with torch's AdamW and average of
-weights as they come. The two take turns, so that other programs on the machine slow both; the processor's
-time stands beside the clock's. Crops are made up, so no scans are needed.
+network in channels-last memory. *Plainly* is float32 and contiguous memory, every subset of latents fused
+whole and the voxelwise regression computed everywhere, with torch's AdamW and average of weights as they
+come. The two take turns, so that other programs on the machine slow both; the processor's time stands beside
+the clock's. Crops are made up, so no scans are needed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import napari_mrsynth.systems.anysubset.module as anysubset
+from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.training.augment import move, repaint
 from napari_mrsynth.training.config import TrainConfig, load_config
 from napari_mrsynth.training.module import average
@@ -102,7 +104,7 @@ class Step:
         slices, mask = move(slices, mask, self.config.augment, rng)
         truth = slices[:, :, slices.shape[2] // 2]
         inputs = torch.stack([repaint(x, self.config.augment, rng) for x in slices.unbind(1)], dim=1)
-        with self._format(), self._precision():
+        with self._format(), self._fusion(), self._precision():
             loss = self.system.cost(inputs, truth, mask, rng)["loss"]
         self.optimiser.zero_grad()
         loss.backward()
@@ -117,6 +119,12 @@ class Step:
         """Let the system's cost arrange its inputs as this step does."""
         arrange: Callable[[Tensor], Tensor] = lambda x: x.contiguous(memory_format=self.memory)  # noqa: E731
         return patch.object(anysubset, "_channels_last", arrange)
+
+    def _fusion(self) -> AbstractContextManager[object]:
+        """Let the plain step fuse whole latents, to the same result."""
+        if not self.plain:
+            return nullcontext()
+        return patch.multiple(AnySubsetNetwork, in_parts=lambda _, z: z, fused_parts=AnySubsetNetwork.fuse)
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast("cpu", self.dtype) if self.dtype else nullcontext()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_mrsynth.errors import BundleError
+from napari_mrsynth.networks.blocks import ResidualBlock
 from napari_mrsynth.networks.registry import build
 from napari_mrsynth.systems.anysubset.network import AnySubsetNetwork
 from napari_mrsynth.systems.anysubset.objective import Objective, latent_variance
@@ -142,6 +143,35 @@ def test_a_fused_latent_in_parts_decodes_to_the_same(kind, count, first_row):
         torch.testing.assert_close(net.decode(net.fused_parts(latents)), net.decode(net.fuse(latents)))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_fused_latent_in_parts_teaches_the_same(kind, count):
+    net = network(kind)
+    x = slices(net, size=32)
+    for stack in x.values():
+        stack[..., :9, :] = 0
+    learnt = []
+    for whole in (False, True):
+        net.zero_grad()
+        latents = [net.encode(c, x[c]) for c in list(x)[:count]]
+        fused = net.fuse(latents) if whole else net.fused_parts([net.in_parts(z) for z in latents])
+        sum(answer.square().mean() for answer in net.answers(fused)).backward()
+        learnt.append({name: p.grad for name, p in net.named_parameters() if p.grad is not None})
+    torch.testing.assert_close(*learnt)
+    assert any(grad.any() for grad in learnt[0].values())
+
+
+def test_features_stay_in_the_number_format_of_the_convolutions_where_they_are_masked():
+    net = network("residual", norm=True)
+    seen = []
+    for block in net.encoders["of_T1w"].trunk.modules():
+        if isinstance(block, ResidualBlock):
+            block.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        net.encode("T1w", slices(net)["T1w"])
+    assert set(seen) == {torch.bfloat16}
+
+
 def test_the_voxelwise_regression_and_the_trunk_learn_each_from_its_own_error():
     net = network("voxelwise")
     first, result = net.answers(net.fuse([net.encode(c, x) for c, x in slices(net).items()]))
@@ -248,9 +278,13 @@ def test_mixed_precision_does_not_coarsen_where_the_transformer_samples():
 
 
 def test_the_variance_is_the_population_variance_over_the_latents_that_are_there():
-    z = [torch.randn(2, 3, 4, 4) for _ in range(3)]
+    z = [torch.randn(2, 3, 4, 4, requires_grad=True) for _ in range(3)]
     expected = torch.stack(z).var(dim=0, correction=0).mean()
-    torch.testing.assert_close(latent_variance(z), expected)
+    learnt = []
+    for variance in (latent_variance(z), expected):
+        torch.testing.assert_close(variance, expected)
+        learnt.append(torch.autograd.grad(variance, z, retain_graph=True))
+    torch.testing.assert_close(*learnt)
     assert latent_variance(z[:1]) == 0
 
 

@@ -30,6 +30,10 @@ Data = Annotated[
 ]
 Folds = Annotated[int, typer.Option(min=2, help="Of the cross-validation.")]
 Every = Annotated[int, typer.Option(min=1, metavar="N", help="Score every Nth axial slice.")]
+Repeats = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Trainings of each network, by a seed each; their mean counts."),
+]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the forests.")]
 Folder = Annotated[
     Path | None,
@@ -46,6 +50,7 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
         data: Data = None,
         folds: Folds = 5,
         every: Every = 1,
+        repeats: Repeats = 1,
         jobs: Jobs = 1,
         quick: Quick = False,
         folder: Folder = None,
@@ -53,7 +58,7 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
     ) -> Report:
         where = absolute(folder or Path("runs/joyce"))
         overrides = (*(changes or ()), *data_in(data))
-        return _run(name, config, overrides, (folds, every, jobs), where, absolute(out), quick=quick)
+        return _run(name, config, overrides, (folds, every, repeats, jobs), where, absolute(out), quick=quick)
 
     command.__doc__ = summary
     return command
@@ -74,32 +79,35 @@ def _run(
     name: str,
     config: Path | None,
     overrides: tuple[str, ...],
-    numbers: tuple[int, int, int],
+    numbers: tuple[int, int, int, int],
     folder: Path,
     out: Path,
     *,
     quick: bool,
 ) -> Report:
-    from napari_mrsynth.training.experiments.joyce.plan import Joyce
+    from napari_mrsynth.training.experiments.joyce.plan import Joyce, JoyceSettings
+    from napari_mrsynth.training.experiments.joyce.repeats import repeated
     from napari_mrsynth.training.experiments.joyce.report import figure_of, tables_of, write_report
     from napari_mrsynth.training.experiments.joyce.running import run
-    from napari_mrsynth.training.experiments.plan import Settings
     from napari_mrsynth.training.shipped import configuration_at
 
     module, standard = TABLES[name]
     path = configuration_at(config or standard, "anysubset")
-    folds, every, jobs = numbers
+    folds, every, repeats, jobs = numbers
     where = (folder / "quick" if quick else folder) / name
-    settings = Settings(path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick)
+    settings = JoyceSettings(
+        path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick, repeats=repeats
+    )
     plan = import_module(f"napari_mrsynth.training.experiments.joyce.{module}").experiment
     with showing_progress() as show:
-        experiment = plan(Joyce(settings))
+        experiment = repeated(plan(Joyce(settings)), repeats)
         outcome = run(experiment, settings, show)
     paths, bars = write_report(experiment, outcome, where if quick else out, settings)
     tables = tables_of(experiment, outcome)
     found = [(line, figure_of(line, tables)) for line in experiment.lines]
     payload = {
         "quick": quick,
+        "repeats": repeats,
         "files": paths,
         "lines": [
             {

@@ -17,8 +17,9 @@ from napari_mrsynth.training.config import DataConfig, load_config
 from napari_mrsynth.training.experiments.joyce import misaligned, missing, transfer, unimodal
 from napari_mrsynth.training.experiments.joyce.fitting import fitted
 from napari_mrsynth.training.experiments.joyce.makers import Trained
-from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, likeness
-from napari_mrsynth.training.experiments.joyce.report import write_report
+from napari_mrsynth.training.experiments.joyce.plan import CONTRASTS, Joyce, JoyceSettings, likeness
+from napari_mrsynth.training.experiments.joyce.repeats import again, repeated, training
+from napari_mrsynth.training.experiments.joyce.report import tables_of, write_report
 from napari_mrsynth.training.experiments.joyce.running import run
 from napari_mrsynth.training.experiments.joyce.views import (
     Framed,
@@ -76,7 +77,7 @@ def joyce(root, tmp_path, monkeypatch):
         "napari_mrsynth.training.experiments.joyce.plan.QUICK",
         ("optim.steps=2", "optim.batch=2", "optim.crop=24", "run.checkpoint_every=2"),
     )
-    return Joyce(Settings(config, overrides, tmp_path / "run", folds=2, every=1, quick=True))
+    return Joyce(JoyceSettings(config, overrides, tmp_path / "run", folds=2, every=1, quick=True))
 
 
 def patients(joyce, contrasts=CONTRASTS):
@@ -172,6 +173,59 @@ def test_table_2_has_one_network_seven_one_with_drawn_pairs_and_two_ablations(jo
     paths, bars = write_report(plan, outcome, tmp_path / "out", joyce.settings)
     assert "T1w, T2w, T1ce | one network, inputs removed | .576 |" in paths["page"].read_text()
     assert all("1.03 times" in bar.name for bar in bars[:2])
+
+
+def test_networks_trained_several_times_count_by_their_mean_and_forests_once(joyce, tmp_path):
+    settings = replace(joyce.settings, repeats=2)
+    plan = repeated(unimodal.experiment(Joyce(settings)), 2)
+    outcome = run(plan, settings)
+    assert [part.name for part in plan.parts] == [
+        "fold-0",
+        "fold-1",
+        "fold-0, training 2",
+        "fold-1, training 2",
+    ]
+
+    def errors(method, rows):
+        return [row.nmse for row in rows if (row.method, row.target, row.region) == (method, "T2w", "brain")]
+
+    assert len(errors("forest", outcome.rows)) == 4
+    assert len(errors("proposed", outcome.rows)) == 8
+    first, second = (errors("proposed", training(outcome.rows, number)) for number in (0, 1))
+    assert first != second
+    assert errors("forest", training(outcome.rows, 1)) == errors("forest", outcome.rows)
+    table = tables_of(plan, outcome)[""]
+    spread = table.spread("proposed", "T1w", "T2w", "nmse")
+    assert spread.count == 4
+    assert spread.mean == pytest.approx(np.mean([*first, *second]))
+    assert spread.sd == pytest.approx(np.std(np.mean([first, second], axis=0), ddof=1))
+    assert table.between_parts("proposed", "T1w", "T2w", "nmse") > 0
+
+    paths, bars = write_report(plan, outcome, tmp_path / "out", settings)
+    text = paths["page"].read_text()
+    assert "--folds 2 --repeats 2 --quick`" in text
+    assert "Every network is trained 2 times, with seeds from 0 on" in text
+    assert "## Each training by itself" in text
+    found = float(np.std([np.mean(first), np.mean(second)], ddof=1))
+    line = next(line for line in text.splitlines() if line.startswith("| T2w | T1w | proposed |"))
+    assert f"| {found:.4f} | 4 |" in line
+    assert next(line for line in text.splitlines() if "| RF (random" in line).endswith("| – | 4 |")
+    assert len(bars) == 2
+
+
+def test_a_second_training_is_the_one_of_the_next_seed(joyce):
+    plan = missing.experiment(joyce)
+    maker = next(arm.maker for arm in plan.arms if arm.method == "one")
+    pair, part = missing.PAIRS[-1], plan.parts[0]
+    next_seed = Joyce(replace(joyce.settings, overrides=(*joyce.settings.overrides, "seed=1")))
+    other = next(arm.maker for arm in missing.experiment(next_seed).arms if arm.method == "one")
+    assert maker.origin(again(part, 1), [pair]) == other.origin(part, [pair])
+    assert maker.origin(part, [pair]) != other.origin(part, [pair])
+
+
+def test_no_repeats_are_refused(joyce):
+    with pytest.raises(ConfigError, match="0 repeats"):
+        replace(joyce.settings, repeats=0)
 
 
 def test_a_voxelwise_regression_is_fitted_before_the_network_learns(joyce, monkeypatch):

@@ -182,7 +182,7 @@ def changes(overrides: Sequence[str]) -> list[str]:
 class Part:
     """Patients to learn from, patients to be judged on, and which of their slices.
 
-    Invariant: no scan is on both sides, and nobody.
+    Invariant: no scan is on both sides, and nobody. `repeat` numbers the trainings, where there are several.
     """
 
     name: str
@@ -190,6 +190,7 @@ class Part:
     judge: tuple[Prepared, ...]
     every: int
     cases: dict[str, Case] = field(default_factory=dict, repr=False, compare=False)
+    repeat: int = 0
 
     def __post_init__(self) -> None:
         learnt = KnownScans.of(patient.record() for patient in self.learn)

@@ -14,7 +14,18 @@ from napari_mrsynth.training.prepared import Prepared
 
 
 class Maker(Protocol):
-    """A way of making volumes."""
+    """A way of making volumes.
+
+    Attributes
+    ----------
+    trained : bool
+        Whether it trains networks, so that another seed makes others.
+    """
+
+    @property
+    def trained(self) -> bool:
+        """Whether it trains networks."""
+        ...
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
         """Return all that its volumes depend on beside the part's patients, as plain data."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from napari_mrsynth.training.baselines import Baseline, Case
 from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.experiments.joyce.fitting import digest_of, fitted
+from napari_mrsynth.training.experiments.joyce.repeats import seeded
 from napari_mrsynth.training.experiments.joyce.views import AsIs, View
 from napari_mrsynth.training.experiments.plan import Part
 from napari_mrsynth.training.experiments.scoring import Made, Pair
@@ -33,6 +34,7 @@ class Plain:
 
     fresh: Callable[[], Baseline]
     view: View = field(default_factory=AsIs)
+    trained: ClassVar[bool] = False
     _cases: dict[str, Case] = field(default_factory=dict, repr=False, compare=False)
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
@@ -79,6 +81,7 @@ class Trained:
     view: View = field(default_factory=AsIs)
     judged: View | None = None
     more: tuple[View, ...] = ()
+    trained: ClassVar[bool] = True
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
         """Return the trainings' digests, and what else is seen after them."""
@@ -94,7 +97,7 @@ class Trained:
         for pair in todo:
             together.setdefault(self._digest(part, pair), []).append(pair)
         for pairs in together.values():
-            config = self.config_of(pairs[0])
+            config = self._config(part, pairs[0])
             what = f"{part.name}, {config.network['name']} for {pairs[0][1]} from {', '.join(pairs[0][0])}"
             learn = [view(patient) for view in (self.view, *self.more) for patient in part.learn]
             bundle = fitted(self.folder, config, learn, self._seen, tell.within(what))
@@ -111,7 +114,10 @@ class Trained:
                     yield patient, pair, made[request]
 
     def _digest(self, part: Part, pair: Pair) -> str:
-        return digest_of(self.config_of(pair), part.learn * (1 + len(self.more)), self._seen)
+        return digest_of(self._config(part, pair), part.learn * (1 + len(self.more)), self._seen)
+
+    def _config(self, part: Part, pair: Pair) -> TrainConfig:
+        return seeded(self.config_of(pair), part)
 
     @property
     def _seen(self) -> str:

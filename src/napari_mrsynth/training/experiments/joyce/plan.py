@@ -40,6 +40,10 @@ COMMON = (
     "that is trained from the start learns for as many steps{precision}.",
 )
 PRECISION = ", in bfloat16, or in float32 on a processor without instructions for that"
+REPEATED = (
+    "Every network is trained {repeats} times, with seeds from {seed} on: a patient's figures are the means "
+    "over these trainings. Forests and other plain methods are the same each time."
+)
 FOLDED = "Each patient is judged by what learnt from the other folds ({folds} folds; the paper: 5)."
 
 
@@ -70,12 +74,30 @@ FIXED = {
 
 
 @dataclass(frozen=True)
+class JoyceSettings(Settings):
+    """What these tables are told beside.
+
+    Parameters
+    ----------
+    repeats : int
+        Trainings of each network, of which the mean counts.
+    """
+
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.repeats < 1:
+            raise ConfigError(f"{self.repeats} repeats train nothing.", hint="Give 1 or more.")
+
+
+@dataclass(frozen=True)
 class Joyce:
     """What an experiment is told, and the configurations it is made of.
 
     Attributes
     ----------
-    settings : Settings
+    settings : JoyceSettings
 
     Raises
     ------
@@ -83,7 +105,7 @@ class Joyce:
         If the settings change what the table decides.
     """
 
-    settings: Settings
+    settings: JoyceSettings
 
     def __post_init__(self) -> None:
         refuse_fixed(self.settings.overrides, FIXED)
@@ -164,9 +186,12 @@ class Joyce:
             "steps": config.optim.steps,
             "batch": config.optim.batch,
             "crop": f"{config.optim.crop}x{config.optim.crop}",
+            "repeats": self.settings.repeats,
+            "seed": config.seed,
             "precision": "" if config.optim.precision == FULL else PRECISION,
         }
-        return (*(text.format(**words) for text in (*COMMON, *([FOLDED] if folded else []))), *own)
+        said = [*COMMON, *([FOLDED] if folded else []), *([REPEATED] if self.settings.repeats > 1 else [])]
+        return (*(text.format(**words) for text in said), *own)
 
 
 def narrowed(config: TrainConfig, inputs: Sequence[str], outputs: Sequence[str]) -> TrainConfig:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from napari_mrsynth import __version__
 from napari_mrsynth.io.atomic import replacing
 from napari_mrsynth.io.figures import blank_figure, write_png
 from napari_mrsynth.training.experiments.joyce.experiment import Experiment, Line
+from napari_mrsynth.training.experiments.joyce.plan import JoyceSettings
+from napari_mrsynth.training.experiments.joyce.repeats import averaged, training
 from napari_mrsynth.training.experiments.joyce.running import Outcome
-from napari_mrsynth.training.experiments.ledger import write_rows
-from napari_mrsynth.training.experiments.plan import Settings, written
+from napari_mrsynth.training.experiments.ledger import Row, write_rows
+from napari_mrsynth.training.experiments.plan import written
 from napari_mrsynth.training.experiments.summary import Bar, Table
 from napari_mrsynth.training.figures import Spread
 
@@ -22,8 +26,15 @@ REHEARSAL = "**A rehearsal (`--quick`): few patients, short trainings. These fig
 
 
 def tables_of(experiment: Experiment, outcome: Outcome) -> dict[str, Table]:
-    """Return the tables that lines and bars are read from, by the beginning of the parts' names."""
-    return {part: Table(r for r in outcome.rows if r.part.startswith(part)) for part in _places(experiment)}
+    """Return the tables that lines and bars are read from, by the beginning of the parts' names.
+
+    Where networks were trained several times they hold the means over these trainings.
+    """
+    return _tables(experiment, averaged(outcome.rows))
+
+
+def _tables(experiment: Experiment, rows: Sequence[Row]) -> dict[str, Table]:
+    return {part: Table(row for row in rows if row.part.startswith(part)) for part in _places(experiment)}
 
 
 def figure_of(line: Line, tables: Mapping[str, Table], column: str = "MSE") -> Spread:
@@ -33,7 +44,7 @@ def figure_of(line: Line, tables: Mapping[str, Table], column: str = "MSE") -> S
 
 
 def write_report(
-    experiment: Experiment, outcome: Outcome, folder: Path, settings: Settings
+    experiment: Experiment, outcome: Outcome, folder: Path, settings: JoyceSettings
 ) -> tuple[dict[str, Path], list[Bar]]:
     """Write ``NAME.md``, ``NAME.png`` and ``NAME.csv`` into a folder.
 
@@ -43,7 +54,7 @@ def write_report(
     outcome : Outcome
     folder : Path
         Made where it does not exist.
-    settings : Settings
+    settings : JoyceSettings
         What the experiment was told.
 
     Returns
@@ -63,29 +74,38 @@ def write_report(
         for kind, suffix in (("page", "md"), ("figure", "png"), ("rows", "csv"))
     }
     tables = tables_of(experiment, outcome)
+    apart = [_tables(experiment, training(outcome.rows, number)) for number in range(settings.repeats)]
     bars = experiment.bars(tables)
     _draw(experiment, tables, paths["figure"])
     write_rows(paths["rows"], outcome.rows)
     with replacing(paths["page"]) as temporary:
         temporary.write_text(
-            page(experiment, tables, bars, settings, figure=paths["figure"].name), encoding="utf-8"
+            page(experiment, tables, apart, bars, settings, figure=paths["figure"].name), encoding="utf-8"
         )
     return paths, bars
 
 
 def page(
-    experiment: Experiment, tables: Mapping[str, Table], bars: list[Bar], settings: Settings, *, figure: str
+    experiment: Experiment,
+    tables: Mapping[str, Table],
+    apart: Sequence[Mapping[str, Table]],
+    bars: list[Bar],
+    settings: JoyceSettings,
+    *,
+    figure: str,
 ) -> str:
-    """Return the report as Markdown."""
+    """Return the report as Markdown; `apart` are the tables of each training by itself."""
+    several = len(apart) > 1
     lines = [f"# {experiment.title}", ""]
     if settings.quick:
         lines += [REHEARSAL, ""]
     own = [f"--folds {settings.folds}"] if experiment.folded else []
     own += [f"--every {settings.every}"] if settings.every > 1 else []
+    own += [f"--repeats {settings.repeats}"] if several else []
     lines += [f"Made by `{written(settings, experiment.name, *own)}` of napari-mrsynth {__version__}.", ""]
     lines += [f"- {sentence}" for sentence in experiment.protocol]
     lines += ["", "| bar | cleared | measured |", "|---|---|---|"]
-    lines += [f"| {bar.name} | {'yes' if bar.cleared else '**no**'} | {bar.measured} |" for bar in bars]
+    lines += [f"| {bar.name} | {_cleared(bar)} | {bar.measured} |" for bar in bars]
     head = [
         "target",
         "inputs",
@@ -93,6 +113,7 @@ def page(
         *experiment.published,
         *(f"ours, {name}" for name in COLUMNS),
         *(["MSE, s.d. over folds"] if experiment.folded else []),
+        *(["MSE, s.d. over trainings"] if several else []),
         "patients",
     ]
     lines += ["", "| " + " | ".join(head) + " |", "|---|---|---|" + "---:|" * (len(head) - 3)]
@@ -105,13 +126,27 @@ def page(
             inputs, target = "+".join(line.pair[0]), line.pair[1]
             sd = tables[line.part].between_parts(line.method, inputs, target, "nmse")
             cells.append("–" if math.isnan(sd) else f"{sd:.4f}")
+        if several:
+            means = [figure_of(line, each).mean for each in apart]
+            cells.append(f"{np.std(means, ddof=1):.4f}" if len(set(means)) > 1 else "–")
         whole, labelled = found[0].count, found[1].count
         cells.append(f"{whole} ({labelled} with lesions)" if 0 < labelled < whole else str(whole))
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"![Published errors beside ours]({figure})"]
+    if several:
+        lines += ["", "## Each training by itself", ""]
+        lines += ["| bar | " + " | ".join(f"training {n + 1}" for n in range(len(apart))) + " |"]
+        lines += ["|---" * (1 + len(apart)) + "|"]
+        for each in zip(bars, *map(experiment.bars, apart), strict=True):
+            shown = [f"{_cleared(bar)}: {bar.measured}" for bar in each[1:]]
+            lines.append(f"| {each[0].name} | " + " | ".join(shown) + " |")
     if experiment.skipped:
         lines += ["", "Patients left out: " + " ".join(f"{name} ({why})" for name, why in experiment.skipped)]
     return "\n".join(lines) + "\n"
+
+
+def _cleared(bar: Bar) -> str:
+    return "yes" if bar.cleared else "**no**"
 
 
 def _places(experiment: Experiment) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from napari_mrsynth.training.config import TrainConfig
 from napari_mrsynth.training.experiments.joyce.experiment import Arm, Experiment, Line
 from napari_mrsynth.training.experiments.joyce.fitting import digest_of, fitted, tuned_decoder, tuned_folder
 from napari_mrsynth.training.experiments.joyce.plan import QUICK_PATIENTS, Joyce, narrowed
+from napari_mrsynth.training.experiments.joyce.repeats import seeded
 from napari_mrsynth.training.experiments.joyce.views import Framed
 from napari_mrsynth.training.experiments.plan import Part
 from napari_mrsynth.training.experiments.scoring import Made, Pair
@@ -48,7 +49,7 @@ class Transferred:
     folder : Path
         Where trainings are kept.
     config : TrainConfig
-    teachers : mapping of part name to patients
+    teachers : mapping of judged patient to patients
         Of the target's, in the order they are taken; never the judged one.
     count : int
         How many of them are learnt from; 0 leaves the network as it is.
@@ -66,18 +67,19 @@ class Transferred:
     pace: Pace
     alone: bool = False
     frames: tuple[Framed, Framed] | None = None
+    trained: ClassVar[bool] = True
 
     def taught_by(self, part: Part) -> tuple[Prepared, ...]:
         """Return the patients of the target that are learnt from."""
-        return self.teachers[part.name][: self.count]
+        return self.teachers[part.judge[0].subject][: self.count]
 
     def origin(self, part: Part, pairs: Sequence[Pair]) -> Mapping[str, Any]:
         """Return the source's training, the teachers and the pace."""
         seen = {} if self.frames is None else {"target": self.frames[1].name}
         return {
-            "source": digest_of(self.config, part.learn, self._seen),
+            "source": digest_of(seeded(self.config, part), part.learn, self._seen),
             "teachers": [patient.record()["sha256"] for patient in self.taught_by(part)],
-            "pace": asdict(self.pace),
+            "pace": asdict(self._pace(part)),
             "alone": self.alone,
             **seen,
         }
@@ -102,19 +104,23 @@ class Transferred:
 
     def _bundle(self, part: Part, tell: Teller) -> Bundle:
         teachers = self._teachers(part)
+        config = seeded(self.config, part)
         if self.alone:
-            return fitted(self.folder, self.config, teachers, report=tell.within(f"{part.name}, alone"))
+            return fitted(self.folder, config, teachers, report=tell.within(f"{part.name}, alone"))
         source = self._source(part, tell)
         if not teachers:
             return source
         told = tell.within(f"{part.name}, {len(teachers)} volumes")
-        return tuned_decoder(self.folder, source, self.config, teachers, self.pace, told)
+        return tuned_decoder(self.folder, source, config, teachers, self._pace(part), told)
 
     def _source(self, part: Part, tell: Teller | None = None) -> Bundle:
         """Return the source's network."""
         told = None if tell is None else tell.within("the source's network")
         learn = part.learn if self.frames is None else [self.frames[0](patient) for patient in part.learn]
-        return fitted(self.folder, self.config, learn, self._seen, told)
+        return fitted(self.folder, seeded(self.config, part), learn, self._seen, told)
+
+    def _pace(self, part: Part) -> Pace:
+        return replace(self.pace, seed=self.pace.seed + part.repeat)
 
     def _teachers(self, part: Part) -> Sequence[Prepared]:
         """Return who is learnt from, as they are seen."""
@@ -123,7 +129,7 @@ class Transferred:
 
     def seconds(self, part: Part) -> float:
         """Return how long the fine-tuning took; 0 where it has not been done."""
-        place = tuned_folder(self.folder, self._source(part), self.taught_by(part), self.pace)
+        place = tuned_folder(self.folder, self._source(part), self.taught_by(part), self._pace(part))
         return float(Bundle.open(place).card.results["seconds"]) if place.is_dir() else 0.0
 
 
@@ -158,7 +164,7 @@ def experiment(joyce: Joyce) -> Experiment:
         return Transferred(joyce.trainings, config, teachers, count, pace, alone, frames if framed else None)
 
     def enough(count: int) -> Any:
-        return lambda part: len(teachers[part.name]) >= count
+        return lambda part: len(teachers[part.judge[0].subject]) >= count
 
     arms = (
         Arm("as-is", (PAIR,), maker(0)),
