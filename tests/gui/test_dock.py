@@ -17,6 +17,7 @@ from napari_mrsynth.gui import scene
 from napari_mrsynth.gui.dock import SynthesisDock
 from napari_mrsynth.gui.questions import Placement, PlacementDialog
 from napari_mrsynth.gui.widgets.card_dialog import CardDialog
+from napari_mrsynth.gui.widgets.dock_frame import DockFrame
 from napari_mrsynth.gui.widgets.status_panel import StatusPanel
 from napari_mrsynth.session import State, SynthesisSession
 from napari_mrsynth.synthesis.request import PRECISIONS
@@ -370,6 +371,31 @@ def test_the_question_about_geometry_offers_the_layers_scale(qtbot):
     dialog.axes.setCurrentIndex(dialog.axes.findData("SPL"))
     assert dialog.answer == Placement((3.0, 0.5, 0.5), "SPL", on_reference=False)
     assert dialog.axes.count() == 48
+
+
+def test_a_dock_opened_where_another_is_becomes_a_tab_over_it_and_stays_where_it_is_put(qtbot, viewer):
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    window.show()
+    docks = []
+    for area in ("Right", "Right", "Left"):
+        frame, dock = DockFrame(viewer, "any"), QDockWidget()
+        dock.setWidget(frame)
+        window.addDockWidget(getattr(Qt.DockWidgetArea, f"{area}DockWidgetArea"), dock)
+        qtbot.waitUntil(frame.isVisible)
+        docks.append(dock)
+    first, second, elsewhere = docks
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(first) == [second])
+    qtbot.waitUntil(lambda: second.visibleRegion().isEmpty() is False and first.visibleRegion().isEmpty())
+    assert window.tabifiedDockWidgets(elsewhere) == []
+    second.setFloating(True)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, second)
+    second.setFloating(False)
+    second.hide()
+    second.show()
+    qtbot.waitUntil(second.isVisible)
+    qtbot.wait(20)
+    assert window.tabifiedDockWidgets(first) == []
 
 
 def test_how_things_stand_is_never_cut_where_docks_share_a_short_window(qtbot):

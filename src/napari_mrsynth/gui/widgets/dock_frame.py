@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_mrsynth.gui.widgets.pieces import rule
 from napari_mrsynth.gui.widgets.style import style_sheet
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from qtpy.QtGui import QShowEvent
 
 
 class DockFrame(QWidget):
     """The frame of a dock.
 
     Its style follows the viewer's theme while it lives; what it brought to life lets go of the viewer when it
-    is destroyed.
+    is destroyed. Opened where another of this plugin is, it becomes a tab over it, and can be dragged away.
 
     Parameters
     ----------
@@ -36,6 +37,32 @@ class DockFrame(QWidget):
         self.setObjectName(name)
         self.setMinimumWidth(least_width)
         self._viewer = viewer
+        self._arrived = False
+        self._arrival = QTimer(self)
+        self._arrival.setSingleShot(True)
+        self._arrival.timeout.connect(self._join)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Find a place among the plugin's docks, when first shown."""
+        super().showEvent(event)
+        if not self._arrived:
+            self._arrived = True
+            self._arrival.start(0)  # once napari has docked it
+
+    def _join(self) -> None:
+        """Become a tab over another dock of this plugin in the same area: stacked, both would be too low."""
+        mine = _dock_of(self)
+        window = mine.parentWidget() if mine is not None else None
+        if mine is None or not isinstance(window, QMainWindow) or mine.isFloating():
+            return
+        area = window.dockWidgetArea(mine)
+        for other in map(_dock_of, window.findChildren(DockFrame)):
+            if other is None or other is mine or other.isHidden() or other.isFloating():
+                continue
+            if window.dockWidgetArea(other) == area:
+                window.tabifyDockWidget(other, mine)
+                mine.raise_()
+                return
 
     def frame(self, foot: QWidget) -> QVBoxLayout:
         """Lay the dock out; return the layout of the sections above `foot`, which scroll."""
@@ -74,3 +101,11 @@ class DockFrame(QWidget):
 
     def _dress(self, event: object = None) -> None:
         self.setStyleSheet(style_sheet(self._viewer.theme))
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    """Return the dock that a widget lies in."""
+    around = widget.parentWidget()
+    while around is not None and not isinstance(around, QDockWidget):
+        around = around.parentWidget()
+    return around
