@@ -12,6 +12,7 @@ from napari_mrsynth.errors import ContrastError, GridError, LabelError
 from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Rigid, Study, Volume
 from napari_mrsynth.preprocess import study as studies
 from napari_mrsynth.preprocess.resample import resample
+from napari_mrsynth.preprocess.study_mask import with_mask
 from phantoms import affine_of, lesion_labels, phantom, points_of, rotation, tissue_at
 
 FINE = affine_of((48, 58, 42), (3, 3, 3), "LAS")
@@ -307,7 +308,7 @@ def test_a_mask_that_is_given_ends_the_note_that_there_is_none() -> None:
     study = studies.build_study([blank], name="p")
     labels = LabelVolume((phantom().array > 0).astype(np.uint8), blank.grid)
     with_scan = studies.with_volume(study, phantom(contrast="T2w"))
-    given = studies.with_mask(studies.with_reference(with_scan, "T2w"), labels)
+    given = with_mask(studies.with_reference(with_scan, "T2w"), labels)
     assert not any("No brain mask" in note for note in given.notes)
 
 

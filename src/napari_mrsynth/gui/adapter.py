@@ -12,8 +12,9 @@ from psygnal import Signal
 
 from napari_mrsynth.gui import garbage, marking, scene
 from napari_mrsynth.gui.held_voxels import HeldVoxels, read_only
-from napari_mrsynth.gui.layer_data import Tag, edited, layer_tuple, limits, placed, scan_name
+from napari_mrsynth.gui.layer_data import Tag, edited, layer_tuple, limits, placed, scan_name, shows
 from napari_mrsynth.gui.linking import link_limits, proportion
+from napari_mrsynth.gui.source_map import SourceMap
 from napari_mrsynth.gui.widgets.thumbnail import layer_thumbnail
 from napari_mrsynth.imaging.study import Study
 from napari_mrsynth.imaging.volume import LabelVolume, Source, Volume
@@ -58,8 +59,7 @@ class ViewerAdapter:
         self._held = HeldVoxels(self._let_go)
         self._lesions: Layer | None = None
         self._lesions_as_read: Any = None
-        self._source_map: Layer | None = None
-        self._mapped: frozenset[str] = frozenset()
+        self._source_map = SourceMap()
         self._links: dict[str, Callable[[], None]] = {}
         self._lent: list[tuple[Any, Layer]] = []
         marking.watch(viewer)
@@ -155,8 +155,8 @@ class ViewerAdapter:
         self._results.clear()
         self._edited.clear()
         self._keep_painted_lesions()
-        self._lesions = self._source_map = self._lesions_as_read = None
-        self._mapped = frozenset()
+        self._lesions = self._lesions_as_read = None
+        self._source_map = SourceMap()
         for layer in list(self._own):
             self._drop(layer)
             yield
@@ -222,8 +222,7 @@ class ViewerAdapter:
             self._unlink(contrast)
             earlier = self.result_of(contrast)
             if earlier is not None and keep_earlier:
-                self._name(earlier, f"{earlier.name}, earlier")
-                earlier.visible = False
+                self._keep_aside(earlier)
                 earlier = None
             if earlier is None:
                 earlier = self._grown_preview(contrast, volume)
@@ -303,7 +302,7 @@ class ViewerAdapter:
             layer = self._add_image(read_only(data), visible=visible, **attributes)
             if not visible:
                 layer.thumbnail = layer_thumbnail(volume, layer.thumbnail.shape[0])
-        elif not self._shows(layer, volume):
+        elif not shows(layer, volume):
             self._held.show(layer, data)
             layer.scale, layer.translate = attributes["scale"], attributes["translate"]
             layer.units, layer.axis_labels = attributes["units"], attributes["axis_labels"]
@@ -312,19 +311,6 @@ class ViewerAdapter:
         self._name(layer, name)
         layer.metadata = {**layer.metadata, **attributes["metadata"]}
         return layer
-
-    @staticmethod
-    def _shows(layer: Layer, volume: Volume) -> bool:
-        shown = volume.display
-        place = placed(volume.grid)
-        return (
-            isinstance(layer.data, np.ndarray)
-            and layer.data.shape == shown.shape
-            and layer.data.strides == shown.strides
-            and layer.data.ctypes.data == shown.ctypes.data
-            and np.allclose(layer.scale, place["scale"])
-            and np.allclose(layer.translate, place["translate"])
-        )
 
     def _show_lesions(self, study: Study) -> None:
         if study.lesions is None or self._lesions is not None:
@@ -336,27 +322,18 @@ class ViewerAdapter:
         self._lesions_as_read = data
 
     def _renew_source_map(self, result: Result, keep_earlier: bool) -> None:
-        """Show a result's source map; an earlier one goes once all that it belongs to was made anew."""
-        earlier = self._source_map
-        self._mapped -= result.outputs.keys()
-        if earlier is not None and (result.source_map is not None or not self._mapped):
-            if keep_earlier and earlier in self.viewer.layers:
-                self._name(earlier, f"{earlier.name}, earlier")
-                earlier.visible = False
-            else:
-                self._drop(earlier)
-            self._source_map = None
+        earlier = self._source_map.replaced_by(result)
+        if earlier is not None and keep_earlier and earlier in self.viewer.layers:
+            self._keep_aside(earlier)
+        elif earlier is not None:
+            self._drop(earlier)
         if result.source_map is not None:
-            self._show_source_map(result.source_map)
-            self._mapped = frozenset(result.outputs)
+            self._adopt(self._source_map.show(result.source_map, result.outputs))
 
-    def _show_source_map(self, source_map: LabelVolume) -> None:
-        data, attributes, _ = layer_tuple(source_map, name="source map (synthetic)")
-        tag = Tag("source map", source_map.grid, source_map.source, labels=dict(source_map.labels))
-        attributes["metadata"] = tag.as_metadata()
-        names = [source_map.labels.get(value, "") for value in range(max(source_map.labels, default=0) + 1)]
-        layer = Labels(data, **attributes, features={"scan": names})
-        self._source_map = self._adopt(layer)
+    def _keep_aside(self, layer: Layer) -> None:
+        """Hide a result's layer, named as an earlier one."""
+        self._name(layer, f"{layer.name}, earlier")
+        layer.visible = False
 
     def _preview_limits(self, study: Study, contrast: str, plane: Any) -> dict[str, tuple[float, float]]:
         layer = self.result_of(contrast)

@@ -129,6 +129,20 @@ def placed(grid: Grid) -> dict[str, Any]:
     }
 
 
+def shows(layer: Layer, volume: Volume) -> bool:
+    """Whether a layer shows just a volume's voxels, not copies of them, where they are."""
+    shown = volume.display
+    place = placed(volume.grid)
+    return (
+        isinstance(layer.data, np.ndarray)
+        and layer.data.shape == shown.shape
+        and layer.data.strides == shown.strides
+        and layer.data.ctypes.data == shown.ctypes.data
+        and np.allclose(layer.scale, place["scale"])
+        and np.allclose(layer.translate, place["translate"])
+    )
+
+
 def limits(array: NDArray[Any]) -> dict[str, tuple[float, float]]:
     """Return display limits that outliers do not move: up to 99.5 % of the non-zero voxels, 0 being black.
 

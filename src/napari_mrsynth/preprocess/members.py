@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_mrsynth.errors import ContrastError, GridError
-from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Member, Rigid, Volume
+from napari_mrsynth.imaging import Affine, Grid, LabelVolume, Member, Rigid, Study, Volume
 from napari_mrsynth.imaging.geometry import FloatArray
 from napari_mrsynth.preprocess.resample import is_exact, resample
 
@@ -173,3 +173,9 @@ def labels_on(
     step: Step = {"step": f"resample {what}", "how": "nearest", "reason": reason}
     note = f"The {what} lay on another grid ({reason}) and took the nearest voxels of {reference}."
     return resample(labels, grid), [step], [note]
+
+
+def adding(study: Study, steps: Sequence[Step], notes: Sequence[str]) -> Study:
+    """Return the study with more steps, and with those notes that it does not have yet."""
+    fresh = tuple(note for note in notes if note not in study.notes)
+    return replace(study, steps=(*study.steps, *steps), notes=(*study.notes, *fresh))

@@ -10,22 +10,14 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_mrsynth.errors import ContrastError, InputError, LabelError
-from napari_mrsynth.imaging import BrainMask, LabelVolume, Member, Rigid, Study, Volume
+from napari_mrsynth.errors import ContrastError
+from napari_mrsynth.imaging import BrainMask, LabelVolume, Rigid, Study, Volume
 from napari_mrsynth.preprocess.align import ALIGNED, estimate_rigid
-from napari_mrsynth.preprocess.mask import (
-    NO_MASK,
-    brain_mask,
-    mask_size_note,
-    stripped_support,
-    without_specks,
-)
 from napari_mrsynth.preprocess.members import (
     Step,
+    adding,
     by_contrast,
-    coverage,
     labels_on,
     motion_between,
     place,
@@ -34,10 +26,8 @@ from napari_mrsynth.preprocess.members import (
     usual_reference,
 )
 from napari_mrsynth.preprocess.resample import resample
+from napari_mrsynth.preprocess.study_mask import mask_is_given, with_found_mask, with_mask
 from napari_mrsynth.progress import Progress
-
-WHOLE_HEAD = 0.5
-"""Share of the study's field of view that a scan must reach for the brain to be looked for in it."""
 
 
 def build_study(
@@ -103,8 +93,8 @@ def build_study(
     )
     if lesions is not None:
         labels, steps, notes = labels_on(study.grid, chosen, lesions, "lesion labels")
-        study = _adding(replace(study, lesions=labels), steps, notes)
-    return with_mask(study, mask, fill_specks=fill_specks) if mask is not None else _with_found_mask(study)
+        study = adding(replace(study, lesions=labels), steps, notes)
+    return with_mask(study, mask, fill_specks=fill_specks) if mask is not None else with_found_mask(study)
 
 
 def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generator[Progress, None, Study]:
@@ -144,10 +134,10 @@ def align_study(study: Study, contrasts: Sequence[str] | None = None) -> Generat
         motion = yield from _shared(climb, index, len(wanted))
         if motion.how != ALIGNED:
             note = f"{contrast} was left where it was: alignment found no better place."
-            study = _adding(study, ({"step": "align", "contrast": contrast, "kept": True},), (note,))
+            study = adding(study, ({"step": "align", "contrast": contrast, "kept": True},), (note,))
             continue
         study = _moved(study, contrast, motion)
-    return _with_found_mask(study) if wanted and not _mask_is_given(study) else study
+    return with_found_mask(study) if wanted and not mask_is_given(study) else study
 
 
 def undo_alignment(study: Study, contrast: str) -> Study:
@@ -168,8 +158,8 @@ def undo_alignment(study: Study, contrast: str) -> Study:
         undone = _placed(study, contrast, {**_alignments(study), contrast: Rigid()})
     else:
         undone = _replaced(study, contrast, Rigid())
-    undone = _adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
-    return undone if _mask_is_given(undone) else _with_found_mask(undone)
+    undone = adding(undone, ({"step": "undo alignment", "contrast": contrast},), ())
+    return undone if mask_is_given(undone) else with_found_mask(undone)
 
 
 def with_reference(study: Study, contrast: str) -> Study:
@@ -187,52 +177,8 @@ def with_reference(study: Study, contrast: str) -> Study:
     if contrast == study.reference:
         return study
     step = {"step": "reference", "from": study.reference, "to": contrast}
-    changed = _adding(_placed(study, contrast, _alignments(study)), (step,), ())
-    return _with_found_mask(changed) if changed.mask is None else changed
-
-
-def with_mask(study: Study, mask: LabelVolume, *, fill_specks: bool = True) -> Study:
-    """Give the study a brain mask: any class but 0 is brain, and so are closed specks in it, with a note.
-
-    A mask of unlikely size gets a note, too.
-
-    Raises
-    ------
-    LabelError
-        If the mask is empty, or lies where the reference shows nothing.
-    GridError
-        If it does not share the study's space.
-    """
-    labels, steps, notes = labels_on(study.grid, study.reference, mask, "brain mask")
-    inside = labels.array > 0
-    if not inside.any():
-        raise LabelError(
-            f"The brain mask {mask.name or ''} is empty on the grid of {study.reference}.".replace("  ", " "),
-            hint="Paint the brain, or leave the mask out to have it computed.",
-        )
-    shown = _shown(study.volume(study.reference))
-    if (shown & inside).sum() < 0.5 * inside.sum():
-        share = (shown & inside).sum() / inside.sum()
-        raise LabelError(
-            f"The brain mask misses the brain: {study.reference} shows tissue in only {share:.0%} of it.",
-            hint="Check that the mask belongs to this patient and has the right header.",
-        )
-    whole, filled = without_specks(inside, study.grid) if fill_specks else (inside, 0)
-    if filled:
-        notes = [*notes, f"Small closed holes of the brain mask count as brain ({filled} voxels)."]
-    said = (f"{mask.name or 'The brain mask'}: {note}" for note in mask.notes)
-    found = BrainMask(whole, f"given: {mask.source.path.name if mask.source.path else mask.name or 'mask'}")
-    step = {
-        "step": "mask",
-        "how": found.how,
-        "voxels": int(whole.sum()),
-        "holes_filled": filled,
-    }
-    return _adding(
-        replace(_without_mask_note(study), mask=found),
-        (*steps, step),
-        [*notes, *said, *mask_size_note(whole, shown, study.grid)],
-    )
+    changed = adding(_placed(study, contrast, _alignments(study)), (step,), ())
+    return with_found_mask(changed) if changed.mask is None else changed
 
 
 def without(study: Study, contrast: str) -> Study:
@@ -254,7 +200,7 @@ def without(study: Study, contrast: str) -> Study:
         members={name: study.members[name] for name in rest},
         active=study.active - {contrast},
     )
-    return _adding(left, ({"step": "remove", "contrast": contrast},), ())
+    return adding(left, ({"step": "remove", "contrast": contrast},), ())
 
 
 def with_volume(study: Study, volume: Volume) -> Study:
@@ -282,79 +228,8 @@ def with_volume(study: Study, volume: Volume) -> Study:
     if member.is_resampled:
         steps.append(resampling_step(member, contrast, study.reference))
         notes.append(resampling_note(member, contrast, study.reference))
-    added = _adding(more, steps, notes)
-    return _with_found_mask(added) if added.mask is None else added
-
-
-def unseen(study: Study, contrasts: Sequence[str]) -> Study:
-    """Return the study with a brain mask that `contrasts` had no part in.
-
-    A mask found from the scans bears a trace of each of them. Where a scan that is here is to be synthesised
-    and then compared with, it must leave none. A mask that was given stays.
-
-    Raises
-    ------
-    InputError
-        If the other scans do not show where the brain is.
-    """
-    if study.mask is None or _mask_is_given(study) or not set(contrasts) & set(study.members):
-        return study
-    others = [
-        member.on_reference
-        for contrast, member in study.members.items()
-        if contrast not in contrasts and _can_show_the_brain(member)
-    ]
-    return replace(study, mask=brain_mask(others)) if others else study
-
-
-def _with_found_mask(study: Study) -> Study:
-    whole = [member.on_reference for member in study.members.values() if _can_show_the_brain(member)]
-    study = _without_mask_note(study)
-    try:
-        found = _found_in(whole)
-    except InputError as error:
-        return _adding(replace(study, mask=None), (), (f"{NO_MASK}{error}",))
-    step = {"step": "mask", "how": found.how, "voxels": int(found.array.sum())}
-    return _adding(replace(study, mask=found), (step,), ())
-
-
-def _found_in(volumes: Sequence[Volume]) -> BrainMask:
-    """Find the brain in some scans; where the one that shows it best does not, in any other of them."""
-    try:
-        return brain_mask(volumes)
-    except InputError:
-        for volume in volumes:
-            try:
-                return brain_mask([volume])
-            except InputError:
-                continue
-        raise
-
-
-def _without_mask_note(study: Study) -> Study:
-    """Return the study without the note that it has no brain mask, for one that is getting one."""
-    return replace(study, notes=tuple(note for note in study.notes if not note.startswith(NO_MASK)))
-
-
-def _can_show_the_brain(member: Member) -> bool:
-    """Whether a scan is worth asking for the brain: a slab of a head is not.
-
-    On the reference's grid a slab ends in zeros, as if it were stripped, in a box of perhaps a brain's size.
-    """
-    if not member.is_resampled or coverage(member) >= WHOLE_HEAD:
-        return True
-    return stripped_support(member.native) is not None
-
-
-def _mask_is_given(study: Study) -> bool:
-    return study.mask is not None and study.mask.is_given
-
-
-def _shown(volume: Volume) -> NDArray[np.bool_]:
-    """Where a scan shows more than air: above a twentieth of its range."""
-    air, bright = float(volume.array.min()), float(np.percentile(volume.array, 99.5))
-    shown: NDArray[np.bool_] = volume.array > air + 0.05 * (bright - air)
-    return shown
+    added = adding(more, steps, notes)
+    return with_found_mask(added) if added.mask is None else added
 
 
 def _moved(study: Study, contrast: str, motion: Rigid) -> Study:
@@ -369,7 +244,7 @@ def _moved(study: Study, contrast: str, motion: Rigid) -> Study:
         "mm": round(motion.shift_mm(study.grid.centre_mm), 4),
         "motion": [[round(float(x), 9) for x in row] for row in motion.matrix],
     }
-    return _adding(moved, (step,), ())
+    return adding(moved, (step,), ())
 
 
 def _replaced(study: Study, contrast: str, alignment: Rigid) -> Study:
@@ -398,11 +273,6 @@ def _placed(study: Study, reference: str, alignments: Mapping[str, Rigid]) -> St
         labels = LabelVolume(study.mask.array.astype(np.uint8), study.grid)
         mask = BrainMask(resample(labels, grid, motion=carry).array > 0, study.mask.how)
     return replace(study, reference=reference, members=members, lesions=lesions, mask=mask)
-
-
-def _adding(study: Study, steps: Sequence[Step], notes: Sequence[str]) -> Study:
-    fresh = tuple(note for note in notes if note not in study.notes)
-    return replace(study, steps=(*study.steps, *steps), notes=(*study.notes, *fresh))
 
 
 def _shared(climb: Generator[Progress, None, Rigid], index: int, of: int) -> Generator[Progress, None, Rigid]:

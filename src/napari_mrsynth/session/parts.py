@@ -55,7 +55,7 @@ def _refer(study: Study, contrast: str) -> Study:
 
 
 def _mask(study: Study, mask: LabelVolume) -> Study:
-    from napari_mrsynth.preprocess.study import with_mask
+    from napari_mrsynth.preprocess.study_mask import with_mask
 
     return with_mask(study, mask)
 

@@ -12,7 +12,7 @@ from napari_mrsynth.bundles import Card
 from napari_mrsynth.imaging import BrainMask, Study
 from napari_mrsynth.preprocess.frame import WorkingFrame
 from napari_mrsynth.preprocess.normalise import Normalisation, fit
-from napari_mrsynth.preprocess.study import unseen
+from napari_mrsynth.preprocess.study_mask import unseen
 from napari_mrsynth.synthesis.cache import ByteCache
 from napari_mrsynth.synthesis.slabs import MARGIN, QUANTUM, Slab, plan_slabs
 
