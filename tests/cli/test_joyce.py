@@ -16,6 +16,7 @@ from napari_mrsynth.training.shipped import shipped_configurations
         (("--data", "nowhere"), "nowhere"),
         (("--set", "optim.stepz=3"), "stepz"),
         (("--folds", "1"), "--folds"),
+        (("--repeats", "0"), "--repeats"),
     ],
 )
 def test_what_cannot_be_is_refused_with_2(mrsynth, tmp_path, name, arguments, quoted):

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from napari_mrsynth.cli._options import REHEARSED, Changes, Quick
+from napari_mrsynth.cli._options import REHEARSED, Changes, Quick, listed
 from napari_mrsynth.cli._output import Report, absolute, left_out, showing_progress, table
 from napari_mrsynth.training.strict import setting
 
@@ -34,6 +34,9 @@ Repeats = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Trainings of each network, by a seed each; their mean counts."),
 ]
+Methods = Annotated[
+    str, typer.Option(metavar="NAME[,...]", help="Which of the table's methods, by their names in its rows.")
+]
 Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the forests.")]
 Folder = Annotated[
     Path | None,
@@ -51,6 +54,7 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
         folds: Folds = 5,
         every: Every = 1,
         repeats: Repeats = 1,
+        methods: Methods = "",
         jobs: Jobs = 1,
         quick: Quick = False,
         folder: Folder = None,
@@ -58,7 +62,10 @@ def _command(name: str, summary: str) -> Callable[..., Report]:
     ) -> Report:
         where = absolute(folder or Path("runs/joyce"))
         overrides = (*(changes or ()), *data_in(data))
-        return _run(name, config, overrides, (folds, every, repeats, jobs), where, absolute(out), quick=quick)
+        numbers = (folds, every, repeats, jobs)
+        return _run(
+            name, config, overrides, numbers, where, absolute(out), quick=quick, methods=listed(methods)
+        )
 
     command.__doc__ = summary
     return command
@@ -84,6 +91,7 @@ def _run(
     out: Path,
     *,
     quick: bool,
+    methods: tuple[str, ...],
 ) -> Report:
     from napari_mrsynth.training.experiments.joyce.plan import Joyce, JoyceSettings
     from napari_mrsynth.training.experiments.joyce.repeats import repeated
@@ -96,11 +104,20 @@ def _run(
     folds, every, repeats, jobs = numbers
     where = (folder / "quick" if quick else folder) / name
     settings = JoyceSettings(
-        path, overrides, where, folds=folds, every=every, jobs=jobs, quick=quick, repeats=repeats
+        path,
+        overrides,
+        where,
+        folds=folds,
+        every=every,
+        jobs=jobs,
+        quick=quick,
+        repeats=repeats,
+        methods=methods,
     )
     plan = import_module(f"napari_mrsynth.training.experiments.joyce.{module}").experiment
     with showing_progress() as show:
-        experiment = repeated(plan(Joyce(settings)), repeats)
+        experiment = plan(Joyce(settings))
+        experiment = repeated(experiment.only(methods) if methods else experiment, repeats)
         outcome = run(experiment, settings, show)
     paths, bars = write_report(experiment, outcome, where if quick else out, settings)
     tables = tables_of(experiment, outcome)

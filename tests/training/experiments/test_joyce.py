@@ -223,6 +223,26 @@ def test_a_second_training_is_the_one_of_the_next_seed(joyce):
     assert maker.origin(part, [pair]) != other.origin(part, [pair])
 
 
+def test_a_table_of_some_methods_asks_for_no_others_and_has_a_page_of_its_own(joyce, tmp_path):
+    settings = replace(joyce.settings, methods=("one", "dedicated"))
+    plan = missing.experiment(Joyce(settings)).only(settings.methods)
+    outcome = run(plan, settings)
+    assert {row.method for row in outcome.rows} == {"one", "dedicated"}
+    paths, bars = write_report(plan, outcome, tmp_path / "out", settings)
+    assert [bar.name.split(":")[0] for bar in bars] == ["One network"]
+    assert paths["page"].name == "joyce-missing-one-dedicated.md"
+    text = paths["page"].read_text()
+    assert "--folds 2 --methods one,dedicated --quick`" in text
+    assert "nan" not in text
+    assert "pairs drawn" not in text.partition("| target |")[2]
+
+
+def test_a_method_that_the_table_does_not_have_is_refused(joyce):
+    with pytest.raises(ConfigError, match="joyce-missing has no method 'lsdn'") as refused:
+        missing.experiment(joyce).only(["one", "lsdn"])
+    assert "forest, one, dedicated" in refused.value.hint
+
+
 def test_no_repeats_are_refused(joyce):
     with pytest.raises(ConfigError, match="0 repeats"):
         replace(joyce.settings, repeats=0)

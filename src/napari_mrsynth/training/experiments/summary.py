@@ -74,11 +74,14 @@ class Bar:
     cleared : bool
     measured : str
         What was found, in figures.
+    methods : tuple of str
+        Which it compares.
     """
 
     name: str
     cleared: bool
     measured: str
+    methods: tuple[str, ...] = ()
 
 
 def bars_of(table: Table) -> list[Bar]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from napari_mrsynth.errors import ConfigError
 from napari_mrsynth.training.experiments.plan import Part
 from napari_mrsynth.training.experiments.scoring import Made, Pair
 from napari_mrsynth.training.experiments.summary import Bar, Table
@@ -114,3 +115,25 @@ class Experiment:
     bars: Callable[[Mapping[str, Table]], list[Bar]]
     skipped: tuple[tuple[str, str], ...] = field(default=())
     folded: bool = True
+
+    def only(self, methods: Sequence[str]) -> Experiment:
+        """Return the table of some methods, without the bars that ask for others.
+
+        Raises
+        ------
+        ConfigError
+            If it does not have one of them.
+        """
+        known = [arm.method for arm in self.arms]
+        unknown = [method for method in methods if method not in known]
+        if unknown:
+            raise ConfigError(
+                f"{self.name} has no method {', '.join(map(repr, unknown))}.",
+                hint=f"Choose from {', '.join(known)}.",
+            )
+        return replace(
+            self,
+            arms=tuple(arm for arm in self.arms if arm.method in methods),
+            lines=tuple(line for line in self.lines if line.method in methods),
+            bars=lambda tables: [bar for bar in self.bars(tables) if {*bar.methods} <= {*methods}],
+        )

@@ -109,7 +109,8 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
         }
 
     one, apart, found = errors("one"), errors("dedicated"), []
-    for title, made in (("One network", one), (sentence(DRAWN[0]), errors("drawn"))):
+    for title, method in (("One network", "one"), (sentence(DRAWN[0]), "drawn")):
+        made = errors(method)
         ratios = {inputs: made[inputs] / apart[inputs] for inputs in made}
         mean = float(np.mean(list(ratios.values())))
         found.append(
@@ -118,6 +119,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
                 "subsets",
                 mean <= TOLERANCE,
                 f"{mean:.3f}: " + ", ".join(f"{inputs} {ratio:.3f}" for inputs, ratio in ratios.items()),
+                (method, "dedicated"),
             )
         )
     for method, (title, _) in ABLATIONS.items():
@@ -127,6 +129,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
                 f"{sentence(title)}: a larger error on average over the subsets",
                 less > whole,
                 f"{less:.4f} against {whole:.4f}",
+                (method, "one"),
             )
         )
     return found

@@ -81,9 +81,12 @@ class JoyceSettings(Settings):
     ----------
     repeats : int
         Trainings of each network, of which the mean counts.
+    methods : tuple of str
+        Of the table's, by their names in its rows; all by default.
     """
 
     repeats: int = 1
+    methods: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

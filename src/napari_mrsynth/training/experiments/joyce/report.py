@@ -48,6 +48,8 @@ def write_report(
 ) -> tuple[dict[str, Path], list[Bar]]:
     """Write ``NAME.md``, ``NAME.png`` and ``NAME.csv`` into a folder.
 
+    The name tells a table of some methods, or of several trainings, from the whole one of a single training.
+
     Parameters
     ----------
     experiment : Experiment
@@ -69,8 +71,9 @@ def write_report(
         If matplotlib, which draws the figure, is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    name = "-".join([experiment.name, *settings.methods, *_several(settings)])
     paths = {
-        kind: folder / f"{experiment.name}.{suffix}"
+        kind: folder / f"{name}.{suffix}"
         for kind, suffix in (("page", "md"), ("figure", "png"), ("rows", "csv"))
     }
     tables = tables_of(experiment, outcome)
@@ -101,6 +104,7 @@ def page(
         lines += [REHEARSAL, ""]
     own = [f"--folds {settings.folds}"] if experiment.folded else []
     own += [f"--every {settings.every}"] if settings.every > 1 else []
+    own += [f"--methods {','.join(settings.methods)}"] if settings.methods else []
     own += [f"--repeats {settings.repeats}"] if several else []
     lines += [f"Made by `{written(settings, experiment.name, *own)}` of napari-mrsynth {__version__}.", ""]
     lines += [f"- {sentence}" for sentence in experiment.protocol]
@@ -143,6 +147,10 @@ def page(
     if experiment.skipped:
         lines += ["", "Patients left out: " + " ".join(f"{name} ({why})" for name, why in experiment.skipped)]
     return "\n".join(lines) + "\n"
+
+
+def _several(settings: JoyceSettings) -> list[str]:
+    return [f"{settings.repeats}-trainings"] if settings.repeats > 1 else []
 
 
 def _cleared(bar: Bar) -> str:

@@ -95,6 +95,7 @@ def bars(tables: Mapping[str, Table]) -> list[Bar]:
                 f"{SOURCE} to {target}: the proposed network has the smallest error",
                 errors["proposed"] < others[best],
                 f"{errors['proposed']:.4f} against {others[best]:.4f} ({TITLES[best]})",
+                tuple(TITLES),
             )
         )
     return found
